@@ -1,0 +1,110 @@
+/**
+ * (EC)DHE shares over `node:crypto`: X25519 and the NIST curves P-256 and P-384.
+ *
+ * Owns making a pair from given randomness and refusing a peer's bad share. Knows no TLS message.
+ */
+
+import {
+  createECDH,
+  createPrivateKey,
+  createPublicKey,
+  diffieHellman,
+  type ECDH,
+  type KeyObject,
+} from 'node:crypto';
+import { quicError } from '../errors.ts';
+import type { KeyShare, NamedGroup, RandomSource } from './provider.ts';
+
+/** A fresh pair. The private bytes come from `random` alone. */
+export function nodeKeyShare(group: NamedGroup, random: RandomSource): KeyShare {
+  if (group === X25519) return new X25519Share(random);
+  return new NistShare(group, random);
+}
+
+class X25519Share implements KeyShare {
+  readonly group: NamedGroup = X25519;
+  readonly publicKey: Uint8Array;
+  private readonly privateKey: KeyObject;
+
+  constructor(random: RandomSource) {
+    const secret = new Uint8Array(32);
+    random.fill(secret);
+    // A JWK import costs a tenth of a PKCS #8 one on Node 20. Its `x` must be there, but is computed anew from `d`.
+    const jwk = { kty: 'OKP', crv: 'X25519', x: ANY_X25519, d: base64Url(secret) };
+    this.privateKey = createPrivateKey({ key: jwk, format: 'jwk' });
+    secret.fill(0);
+    this.publicKey = bytesOf(this.privateKey.export({ format: 'jwk' }).x);
+  }
+
+  agree(peerPublicKey: Uint8Array): Uint8Array {
+    if (peerPublicKey.length !== 32) throw badShare('an X25519 share has 32 bytes');
+    let secret: Uint8Array;
+    try {
+      const jwk = { kty: 'OKP', crv: 'X25519', x: base64Url(peerPublicKey) };
+      const publicKey = createPublicKey({ key: jwk, format: 'jwk' });
+      secret = diffieHellman({ privateKey: this.privateKey, publicKey });
+    } catch (cause) {
+      // OpenSSL itself refuses the points of small order, which lead to the all-zero secret (RFC 7748 §6.1).
+      throw badShare('the X25519 share is not usable', cause);
+    }
+    let bits = 0;
+    for (const byte of secret) bits |= byte;
+    if (bits === 0) throw badShare('the X25519 secret is all zero');
+    return secret;
+  }
+}
+
+class NistShare implements KeyShare {
+  readonly group: NamedGroup;
+  readonly publicKey: Uint8Array;
+  private readonly ecdh: ECDH;
+
+  constructor(group: NamedGroup, random: RandomSource) {
+    const p256 = group === P256;
+    this.group = group;
+    this.ecdh = createECDH(p256 ? 'prime256v1' : 'secp384r1');
+    const secret = new Uint8Array(p256 ? 32 : 48);
+    for (let attempt = 0; ; attempt++) {
+      random.fill(secret);
+      try {
+        this.ecdh.setPrivateKey(secret);
+        break;
+      } catch (cause) {
+        // Zero, or not below the order of the group: less than one draw in 2^32.
+        if (attempt === 8) throw badShare('the random source yields no private key', cause);
+      }
+    }
+    secret.fill(0);
+    this.publicKey = this.ecdh.getPublicKey();
+  }
+
+  agree(peerPublicKey: Uint8Array): Uint8Array {
+    // Only the uncompressed form (RFC 8446 §4.2.8.2); the same length with another first byte is the hybrid form.
+    if (peerPublicKey.length !== this.publicKey.length || peerPublicKey[0] !== UNCOMPRESSED) {
+      throw badShare('the share is no uncompressed point of its curve');
+    }
+    try {
+      return this.ecdh.computeSecret(peerPublicKey);
+    } catch (cause) {
+      throw badShare('the share is no point of its curve', cause);
+    }
+  }
+}
+
+function badShare(reason: string, cause?: unknown): Error {
+  return quicError('ERR_QUIC_CRYPTO_FAIL', { reason: `Key agreement failed: ${reason}`, cause });
+}
+
+function base64Url(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('base64url');
+}
+
+function bytesOf(base64url: string | undefined): Uint8Array {
+  return Uint8Array.from(Buffer.from(base64url ?? '', 'base64url'));
+}
+
+const X25519: NamedGroup = 0x001d;
+const P256: NamedGroup = 0x0017;
+const UNCOMPRESSED = 4;
+/** The base point, standing in for a public key that is not known yet. */
+const ANY_X25519: string = base64Url(Uint8Array.from([9, ...new Uint8Array(31)]));

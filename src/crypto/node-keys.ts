@@ -1,0 +1,199 @@
+/**
+ * Signature keys over `node:crypto`: reading private keys, public keys of certificates, signing and verifying.
+ *
+ * Owns which TLS signature schemes a key can make (RFC 8446 §4.2.3). Knows no path validation and no TLS message.
+ */
+
+import {
+  constants,
+  createPrivateKey,
+  type KeyObject,
+  type SigningOptions,
+  sign as signWith,
+  verify as verifyWith,
+  X509Certificate,
+} from 'node:crypto';
+import { type QuicError, quicError } from '../errors.ts';
+import type { KeyKind, PrivateKey, PublicKey } from './provider.ts';
+
+/** Reads an unencrypted private key: PEM text or bytes, or DER; PKCS #8, SEC1 or PKCS #1. */
+export function readPrivateKey(input: string | Uint8Array): PrivateKey {
+  const handle = typeof input === 'string' || looksLikePem(input) ? fromPem(input) : fromDer(input);
+  return new NodePrivateKey(handle);
+}
+
+/** The public key of a DER certificate. */
+export function certificatePublicKey(der: Uint8Array): PublicKey {
+  let handle: KeyObject;
+  try {
+    handle = new X509Certificate(der).publicKey;
+  } catch (cause) {
+    throw quicError('ERR_QUIC_INVALID_CERTIFICATE', {
+      reason: 'The bytes are no readable certificate',
+      cause,
+    });
+  }
+  return new NodePublicKey(handle);
+}
+
+/** Whether the certificate is for this private key. */
+export function privateKeyMatches(key: PrivateKey, certificateDer: Uint8Array): boolean {
+  if (!(key instanceof NodePrivateKey)) return false;
+  try {
+    return new X509Certificate(certificateDer).checkPrivateKey(key.handle);
+  } catch {
+    return false;
+  }
+}
+
+/** Signs the whole of `content`. */
+export function signContent(key: PrivateKey, scheme: number, content: Uint8Array): Uint8Array {
+  if (!(key instanceof NodePrivateKey)) throw invalidKey('The private key was made by another provider');
+  const row = SCHEMES[scheme];
+  if (row === undefined || !key.schemes.includes(scheme)) {
+    throw invalidKey(
+      `A key of kind ${key.kind} cannot sign with scheme 0x${scheme.toString(16).padStart(4, '0')}`,
+    );
+  }
+  return signWith(row.hash, content, { key: key.handle, ...row.options });
+}
+
+/** Whether the signature over the whole of `content` is good. */
+export function verifyContent(
+  key: PublicKey,
+  scheme: number,
+  content: Uint8Array,
+  signature: Uint8Array,
+): boolean {
+  const row = SCHEMES[scheme];
+  if (row === undefined || !(key instanceof NodePublicKey) || !key.schemes.includes(scheme)) return false;
+  try {
+    return verifyWith(row.hash, content, { key: key.handle, ...row.options }, signature);
+  } catch {
+    return false;
+  }
+}
+
+class NodePrivateKey implements PrivateKey {
+  readonly kind: KeyKind;
+  readonly schemes: readonly number[];
+  // Not enumerable through the interface, and a KeyObject prints no secret.
+  readonly handle: KeyObject;
+
+  constructor(handle: KeyObject) {
+    this.handle = handle;
+    this.kind = kindOf(handle);
+    this.schemes = schemesOf(this.kind, handle);
+  }
+}
+
+class NodePublicKey implements PublicKey {
+  readonly kind: KeyKind;
+  readonly schemes: readonly number[];
+  readonly handle: KeyObject;
+
+  constructor(handle: KeyObject) {
+    this.handle = handle;
+    this.kind = kindOf(handle);
+    this.schemes = schemesOf(this.kind, handle);
+  }
+}
+
+function kindOf(handle: KeyObject): KeyKind {
+  const type = handle.asymmetricKeyType;
+  switch (type) {
+    case 'rsa':
+    case 'rsa-pss':
+    case 'ed25519':
+      return type;
+    case 'ec': {
+      const curve = handle.asymmetricKeyDetails?.namedCurve;
+      if (curve === 'prime256v1') return 'ec-p256';
+      if (curve === 'secp384r1') return 'ec-p384';
+      throw invalidKey(`Keys on the curve ${curve ?? '(explicit parameters)'} are not supported`);
+    }
+    default:
+      throw invalidKey(`Keys of type ${type ?? '(unknown)'} are not supported`);
+  }
+}
+
+/** The schemes of this kind of key that fit this key: a short RSA modulus has no room for the longer hashes. */
+function schemesOf(kind: KeyKind, handle: KeyObject): readonly number[] {
+  const schemes: number[] = [];
+  const details = handle.asymmetricKeyDetails;
+  for (const [code, row] of Object.entries(SCHEMES)) {
+    if (row.kind !== kind) continue;
+    if (row.hashLength > 0) {
+      // EMSA-PSS needs hash, an equally long salt and 2 bytes (RFC 8017 §9.1.1).
+      if (Math.ceil((details?.modulusLength ?? 0) / 8) < 2 * row.hashLength + 2) continue;
+      // An RSASSA-PSS key may be bound to one hash.
+      if (details?.hashAlgorithm !== undefined && details.hashAlgorithm !== row.hash) continue;
+    }
+    schemes.push(Number(code));
+  }
+  if (schemes.length === 0) throw invalidKey('The RSA key is too short for every signature scheme');
+  return schemes;
+}
+
+function fromPem(input: string | Uint8Array): KeyObject {
+  const key = typeof input === 'string' ? input : Buffer.from(input);
+  try {
+    return createPrivateKey({ key, format: 'pem' });
+  } catch (cause) {
+    const encrypted = key.includes('ENCRYPTED');
+    throw invalidKey(
+      encrypted ? 'The private key is encrypted' : 'No private key can be read from this PEM',
+      cause,
+    );
+  }
+}
+
+function fromDer(input: Uint8Array): KeyObject {
+  const key = Buffer.from(input);
+  let cause: unknown;
+  for (const type of ['pkcs8', 'sec1', 'pkcs1'] as const) {
+    try {
+      return createPrivateKey({ key, format: 'der', type });
+    } catch (error) {
+      cause ??= error;
+    }
+  }
+  throw invalidKey('The bytes are neither PEM nor a PKCS #8, SEC1 or PKCS #1 private key', cause);
+}
+
+/** DER begins with the SEQUENCE tag 0x30; anything with a dash near its start is meant as PEM. */
+function looksLikePem(bytes: Uint8Array): boolean {
+  return bytes[0] !== 0x30 && bytes.subarray(0, 4096).includes(0x2d);
+}
+
+function invalidKey(reason: string, cause?: unknown): QuicError {
+  return quicError('ERR_QUIC_INVALID_KEY', { reason, cause });
+}
+
+interface SchemeRow {
+  readonly name: string;
+  readonly kind: KeyKind;
+  /** `null`: the hash is part of the scheme. */
+  readonly hash: 'sha256' | 'sha384' | 'sha512' | null;
+  /** In bytes, where the room for it has to be checked; 0 elsewhere. */
+  readonly hashLength: number;
+  readonly options: SigningOptions;
+}
+
+const PSS: SigningOptions = {
+  padding: constants.RSA_PKCS1_PSS_PADDING,
+  saltLength: constants.RSA_PSS_SALTLEN_DIGEST,
+};
+
+/** TLS 1.3 signature schemes by code (RFC 8446 §4.2.3). PKCS #1 v1.5 and SHA-1 are not for handshake signatures. */
+const SCHEMES: Readonly<Record<number, SchemeRow>> = {
+  1027: { name: 'ecdsa_secp256r1_sha256', kind: 'ec-p256', hash: 'sha256', hashLength: 0, options: {} },
+  1283: { name: 'ecdsa_secp384r1_sha384', kind: 'ec-p384', hash: 'sha384', hashLength: 0, options: {} },
+  2052: { name: 'rsa_pss_rsae_sha256', kind: 'rsa', hash: 'sha256', hashLength: 32, options: PSS },
+  2053: { name: 'rsa_pss_rsae_sha384', kind: 'rsa', hash: 'sha384', hashLength: 48, options: PSS },
+  2054: { name: 'rsa_pss_rsae_sha512', kind: 'rsa', hash: 'sha512', hashLength: 64, options: PSS },
+  2055: { name: 'ed25519', kind: 'ed25519', hash: null, hashLength: 0, options: {} },
+  2057: { name: 'rsa_pss_pss_sha256', kind: 'rsa-pss', hash: 'sha256', hashLength: 32, options: PSS },
+  2058: { name: 'rsa_pss_pss_sha384', kind: 'rsa-pss', hash: 'sha384', hashLength: 48, options: PSS },
+  2059: { name: 'rsa_pss_pss_sha512', kind: 'rsa-pss', hash: 'sha512', hashLength: 64, options: PSS },
+};
