@@ -9,6 +9,8 @@ import { FRAME, frameRule, STREAM_FIN, STREAM_LEN, STREAM_OFF } from './frame-ta
 import { type Reader, Truncated } from './reader.ts';
 import { MAX_VARINT } from './varint.ts';
 
+export { Frame, MAX_ACK_RANGES } from './frame.ts';
+
 /** Stream counts above this cannot be expressed as stream ids. RFC 9000 §4.6. */
 const MAX_STREAMS = 2 ** 60;
 /** As far as offsets are exact. Beyond, the sum with the length is checked in full. */
@@ -66,7 +68,6 @@ function readLongType(reader: Reader): never {
 }
 
 function readStream(reader: Reader, frame: Frame, type: number): void {
-  const start = reader.offset;
   frame.kind = FRAME.STREAM;
   frame.streamId = reader.varintStreamId();
   const offsetAt = reader.offset;
@@ -76,11 +77,11 @@ function readStream(reader: Reader, frame: Frame, type: number): void {
   frame.fin = (type & STREAM_FIN) !== 0;
   frame.dataStart = reader.offset;
   reader.skip(length);
-  if (frame.offset > MAX_EXACT_END) checkEnd(reader, offsetAt, length, type, start);
+  if (frame.offset > MAX_EXACT_END) checkEnd(reader, offsetAt, length, type);
 }
 
 /** Offsets and lengths cannot sum to more than 2^62 - 1. RFC 9000 §19.6, §19.8. */
-function checkEnd(reader: Reader, offsetAt: number, length: number, type: number, start: number): void {
+function checkEnd(reader: Reader, offsetAt: number, length: number, type: number): void {
   const after = reader.offset;
   reader.offset = offsetAt;
   const offset = BigInt(reader.varintExact());
@@ -209,7 +210,7 @@ function readCrypto(reader: Reader, frame: Frame): void {
   const start = reader.offset;
   frame.offset = reader.varint();
   readData(reader, frame, reader.varint());
-  if (frame.offset > MAX_EXACT_END) checkEnd(reader, start, frame.length, FRAME.CRYPTO, start);
+  if (frame.offset > MAX_EXACT_END) checkEnd(reader, start, frame.length, FRAME.CRYPTO);
 }
 
 function readStreamCount(reader: Reader, frame: Frame, type: number): void {

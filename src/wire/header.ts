@@ -2,22 +2,26 @@
 // Owns: where things are in a datagram, and writing headers. Must not know keys, connections or routing.
 
 import { encodePacketNumber } from './packet-number.ts';
-import { PacketType } from './packet-type.ts';
+import {
+  FIXED_BIT,
+  LONG_HEADER_BIT,
+  MAX_CONNECTION_ID_LENGTH,
+  PacketType,
+  RETRY_TAG_LENGTH,
+} from './packet-type.ts';
 import { Reader, Truncated } from './reader.ts';
 import { type VersionInfo, versionInfo } from './versions.ts';
 import { Writer } from './writer.ts';
 
 export { decodePacketNumber, encodePacketNumber, packetNumberLength } from './packet-number.ts';
-export { PacketType } from './packet-type.ts';
-
-/** Bit of the first byte that tells a long header. RFC 8999 §5.1. */
-export const LONG_HEADER_BIT = 0x80;
-/** Bit of the first byte that is 1 in every version 1 packet, unless grease_quic_bit was agreed. RFC 9000 §17.2, RFC 9287 §3. */
-export const FIXED_BIT = 0x40;
-/** Longest connection id of versions 1 and 2. RFC 9000 §17.2. */
-export const MAX_CONNECTION_ID_LENGTH = 20;
-/** Bytes of the tag at the end of a Retry. RFC 9001 §5.8. */
-export const RETRY_TAG_LENGTH = 16;
+export {
+  FIXED_BIT,
+  LONG_HEADER_BIT,
+  MAX_CONNECTION_ID_LENGTH,
+  PacketType,
+  RETRY_TAG_LENGTH,
+} from './packet-type.ts';
+export { type ParsedHeader, parseHeader } from './parse-header.ts';
 
 /** A reusable record of offsets into the datagram; nothing is copied. */
 export class PacketHeader {

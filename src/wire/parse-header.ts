@@ -2,21 +2,20 @@
 // Owns: the public, allocating form of header parsing (quiche's `Header::from_slice`). The hot path is `readHeader`.
 
 import { invalidArgType, outOfRange, quicError } from '../errors.ts';
-import { FIXED_BIT, LONG_HEADER_BIT, MAX_CONNECTION_ID_LENGTH, RETRY_TAG_LENGTH } from './header.ts';
-import { PacketType } from './packet-type.ts';
+import { LONG_HEADER_BIT, MAX_CONNECTION_ID_LENGTH, RETRY_TAG_LENGTH } from './packet-type.ts';
 import { Reader, Truncated } from './reader.ts';
-import { versionInfo } from './versions.ts';
+import { VERSION_1, versionInfo } from './versions.ts';
 
 /** A header in words. The bytes are copies and may be kept. */
 export interface ParsedHeader {
-  /** `'unknown'`: a long header of a version that the library cannot read; ids and version are valid. */
-  readonly type: 'initial' | 'zero-rtt' | 'handshake' | 'retry' | 'version-negotiation' | 'short' | 'unknown';
+  /** Of a version that the library cannot read, this is what version 1 would mean by the same bits. */
+  readonly type: 'initial' | 'zero-rtt' | 'handshake' | 'retry' | 'version-negotiation' | 'short';
   /** 0 for short headers and Version Negotiation. */
   readonly version: number;
   readonly dcid: Uint8Array;
   /** Empty for short headers. */
   readonly scid: Uint8Array;
-  /** Initial (possibly empty) and Retry. */
+  /** Initial (possibly empty) and Retry, in versions that the library can read. */
   readonly token?: Uint8Array;
   /** Version Negotiation only: what the server offers. */
   readonly versions?: readonly number[];
@@ -57,21 +56,13 @@ function parse(reader: Reader, dcidLength: number): ParsedHeader {
     while (reader.remaining > 0) versions.push(reader.u32());
     return { type: 'version-negotiation', version, dcid, scid, versions };
   }
-  if (info === undefined) return { type: 'unknown', version, dcid, scid };
-  const type = info.typeOfBits[(first >> 4) & 0x03];
-  if (type === PacketType.INITIAL) {
-    return { type: 'initial', version, dcid, scid, token: reader.take(reader.varint()).slice() };
+  const type = TYPE_NAMES[(info ?? VERSION_1).typeOfBits[(first >> 4) & 0x03]];
+  if (info === undefined) return { type, version, dcid, scid };
+  if (type === 'initial') return { type, version, dcid, scid, token: reader.take(reader.varint()).slice() };
+  if (type === 'retry') {
+    return { type, version, dcid, scid, token: reader.take(reader.remaining - RETRY_TAG_LENGTH).slice() };
   }
-  if (type === PacketType.RETRY) {
-    return {
-      type: 'retry',
-      version,
-      dcid,
-      scid,
-      token: reader.take(reader.remaining - RETRY_TAG_LENGTH).slice(),
-    };
-  }
-  return { type: type === PacketType.ZERO_RTT ? 'zero-rtt' : 'handshake', version, dcid, scid };
+  return { type, version, dcid, scid };
 }
 
 function connectionId(reader: Reader, limit: number): Uint8Array {
@@ -81,7 +72,5 @@ function connectionId(reader: Reader, limit: number): Uint8Array {
   return reader.take(length).slice();
 }
 
-/** Whether the fixed bit is set, as it is in version 1 unless grease_quic_bit was agreed. RFC 9000 §17.2. */
-export function hasFixedBit(buf: Uint8Array): boolean {
-  return buf.length > 0 && (buf[0] & FIXED_BIT) !== 0;
-}
+/** Indexed by `PacketType`, long headers only. */
+const TYPE_NAMES = ['initial', 'zero-rtt', 'handshake', 'retry'] as const;

@@ -2,7 +2,7 @@
 // Owns: numbers, salts, labels, type bits, Retry keys. Which versions an endpoint offers is not decided here.
 
 import { fromHex } from '../util/bytes.ts';
-import { PacketType } from './packet-type.ts';
+import { type LongPacketType, PacketType } from './packet-type.ts';
 
 /** What a QUIC version is made of. */
 export interface VersionInfo {
@@ -14,7 +14,7 @@ export interface VersionInfo {
   /** HKDF labels of packet protection, RFC 9001 §5.1, without the "tls13 " prefix. */
   readonly labels: { readonly key: string; readonly iv: string; readonly hp: string; readonly ku: string };
   /** Packet type of the two type bits in a long header's first byte. */
-  readonly typeOfBits: readonly PacketType[];
+  readonly typeOfBits: readonly LongPacketType[];
   /** The two type bits for Initial, 0-RTT, Handshake, Retry (indexed by `PacketType`). */
   readonly bitsOfType: readonly number[];
   /** AES-128-GCM key and nonce of the Retry integrity tag, RFC 9001 §5.8. */
