@@ -92,7 +92,7 @@ class NistShare implements KeyShare {
 }
 
 function badShare(reason: string, cause?: unknown): Error {
-  return quicError('ERR_QUIC_CRYPTO_FAIL', { reason: `Key agreement failed: ${reason}`, cause });
+  return quicError('ERR_QUIC_CRYPTO_FAIL', { message: `Key agreement failed: ${reason}`, cause });
 }
 
 function base64Url(bytes: Uint8Array): string {

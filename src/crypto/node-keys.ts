@@ -19,7 +19,10 @@ import type { KeyKind, PrivateKey, PublicKey } from './provider.ts';
 /** Reads an unencrypted private key: PEM text or bytes, or DER; PKCS #8, SEC1 or PKCS #1. */
 export function readPrivateKey(input: string | Uint8Array): PrivateKey {
   const handle = typeof input === 'string' || looksLikePem(input) ? fromPem(input) : fromDer(input);
-  return new NodePrivateKey(handle);
+  const kind = kindOf(handle);
+  const schemes = kind === null ? [] : schemesOf(kind, handle);
+  if (kind === null || schemes.length === 0) throw invalidKey(`it is ${describe(handle)}`);
+  return new NodePrivateKey(handle, kind, schemes);
 }
 
 /** The public key of a DER certificate. */
@@ -29,11 +32,16 @@ export function certificatePublicKey(der: Uint8Array): PublicKey {
     handle = new X509Certificate(der).publicKey;
   } catch (cause) {
     throw quicError('ERR_QUIC_INVALID_CERTIFICATE', {
-      reason: 'The bytes are no readable certificate',
+      reason: 'the bytes are no readable certificate',
       cause,
     });
   }
-  return new NodePublicKey(handle);
+  const kind = kindOf(handle);
+  const schemes = kind === null ? [] : schemesOf(kind, handle);
+  if (kind === null || schemes.length === 0) {
+    throw quicError('ERR_QUIC_INVALID_CERTIFICATE', { reason: `it holds ${describe(handle)}` });
+  }
+  return new NodePublicKey(handle, kind, schemes);
 }
 
 /** Whether the certificate is for this private key. */
@@ -48,11 +56,11 @@ export function privateKeyMatches(key: PrivateKey, certificateDer: Uint8Array): 
 
 /** Signs the whole of `content`. */
 export function signContent(key: PrivateKey, scheme: number, content: Uint8Array): Uint8Array {
-  if (!(key instanceof NodePrivateKey)) throw invalidKey('The private key was made by another provider');
+  if (!(key instanceof NodePrivateKey)) throw invalidKey('it was made by another provider');
   const row = SCHEMES[scheme];
   if (row === undefined || !key.schemes.includes(scheme)) {
     throw invalidKey(
-      `A key of kind ${key.kind} cannot sign with scheme 0x${scheme.toString(16).padStart(4, '0')}`,
+      `a key of kind ${key.kind} cannot sign with scheme 0x${scheme.toString(16).padStart(4, '0')}`,
     );
   }
   return signWith(row.hash, content, { key: key.handle, ...row.options });
@@ -77,13 +85,13 @@ export function verifyContent(
 class NodePrivateKey implements PrivateKey {
   readonly kind: KeyKind;
   readonly schemes: readonly number[];
-  // Not enumerable through the interface, and a KeyObject prints no secret.
+  /** Prints no secret when the key is logged: a KeyObject shows its type only. */
   readonly handle: KeyObject;
 
-  constructor(handle: KeyObject) {
+  constructor(handle: KeyObject, kind: KeyKind, schemes: readonly number[]) {
     this.handle = handle;
-    this.kind = kindOf(handle);
-    this.schemes = schemesOf(this.kind, handle);
+    this.kind = kind;
+    this.schemes = schemes;
   }
 }
 
@@ -92,29 +100,20 @@ class NodePublicKey implements PublicKey {
   readonly schemes: readonly number[];
   readonly handle: KeyObject;
 
-  constructor(handle: KeyObject) {
+  constructor(handle: KeyObject, kind: KeyKind, schemes: readonly number[]) {
     this.handle = handle;
-    this.kind = kindOf(handle);
-    this.schemes = schemesOf(this.kind, handle);
+    this.kind = kind;
+    this.schemes = schemes;
   }
 }
 
-function kindOf(handle: KeyObject): KeyKind {
+/** `null` for keys that no scheme of the table belongs to. */
+function kindOf(handle: KeyObject): KeyKind | null {
   const type = handle.asymmetricKeyType;
-  switch (type) {
-    case 'rsa':
-    case 'rsa-pss':
-    case 'ed25519':
-      return type;
-    case 'ec': {
-      const curve = handle.asymmetricKeyDetails?.namedCurve;
-      if (curve === 'prime256v1') return 'ec-p256';
-      if (curve === 'secp384r1') return 'ec-p384';
-      throw invalidKey(`Keys on the curve ${curve ?? '(explicit parameters)'} are not supported`);
-    }
-    default:
-      throw invalidKey(`Keys of type ${type ?? '(unknown)'} are not supported`);
-  }
+  if (type === 'rsa' || type === 'rsa-pss' || type === 'ed25519') return type;
+  const curve = handle.asymmetricKeyDetails?.namedCurve;
+  if (curve === 'prime256v1') return 'ec-p256';
+  return curve === 'secp384r1' ? 'ec-p384' : null;
 }
 
 /** The schemes of this kind of key that fit this key: a short RSA modulus has no room for the longer hashes. */
@@ -131,8 +130,14 @@ function schemesOf(kind: KeyKind, handle: KeyObject): readonly number[] {
     }
     schemes.push(Number(code));
   }
-  if (schemes.length === 0) throw invalidKey('The RSA key is too short for every signature scheme');
   return schemes;
+}
+
+/** For the message of a refusal. */
+function describe(handle: KeyObject): string {
+  const { modulusLength, namedCurve } = handle.asymmetricKeyDetails ?? {};
+  const detail = namedCurve ?? (modulusLength === undefined ? '' : `${modulusLength} bits`);
+  return `a key of a kind or size that is not supported: ${handle.asymmetricKeyType ?? 'unknown'} ${detail}`.trimEnd();
 }
 
 function fromPem(input: string | Uint8Array): KeyObject {
@@ -141,10 +146,7 @@ function fromPem(input: string | Uint8Array): KeyObject {
     return createPrivateKey({ key, format: 'pem' });
   } catch (cause) {
     const encrypted = key.includes('ENCRYPTED');
-    throw invalidKey(
-      encrypted ? 'The private key is encrypted' : 'No private key can be read from this PEM',
-      cause,
-    );
+    throw invalidKey(encrypted ? 'it is encrypted' : 'no private key can be read from this PEM', cause);
   }
 }
 
@@ -158,7 +160,7 @@ function fromDer(input: Uint8Array): KeyObject {
       cause ??= error;
     }
   }
-  throw invalidKey('The bytes are neither PEM nor a PKCS #8, SEC1 or PKCS #1 private key', cause);
+  throw invalidKey('the bytes are neither PEM nor a PKCS #8, SEC1 or PKCS #1 private key', cause);
 }
 
 /** DER begins with the SEQUENCE tag 0x30; anything with a dash near its start is meant as PEM. */

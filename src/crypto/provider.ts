@@ -43,8 +43,8 @@ export interface CryptoProvider {
   privateKeyFrom(input: string | Uint8Array): PrivateKey;
 
   /**
-   * The public key of a DER certificate. Throws a `QuicError`: ERR_QUIC_INVALID_CERTIFICATE if the bytes are no
-   * certificate, ERR_QUIC_INVALID_KEY if its key is of a kind that TLS 1.3 signatures here cannot use.
+   * The public key of a DER certificate. Throws a `QuicError` with ERR_QUIC_INVALID_CERTIFICATE if the bytes are no
+   * certificate or its key is of a kind that cannot make any signature of the table.
    */
   publicKeyFromCertificate(der: Uint8Array): PublicKey;
 
