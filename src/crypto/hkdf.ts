@@ -3,6 +3,7 @@
  * output is a quarter of the cost of the ready-made function of `node:crypto`.
  */
 
+import { EMPTY } from '../util/bytes.ts';
 import type { CryptoProvider, HashName } from './provider.ts';
 
 /** RFC 5869 §2.2. An empty salt counts as a string of zeros. */
@@ -25,13 +26,13 @@ export function hkdfExpand(
 ): Uint8Array {
   if (length > 255 * hashLength(hash)) throw new RangeError(`HKDF cannot expand to ${length} bytes`);
   const out = new Uint8Array(length);
-  let previous = new Uint8Array(0);
+  let previous: Uint8Array = EMPTY;
   for (let at = 0, counter = 1; at < length; at += previous.length, counter++) {
     const input = new Uint8Array(previous.length + info.length + 1);
     input.set(previous);
     input.set(info, previous.length);
     input[input.length - 1] = counter;
-    previous = Uint8Array.from(provider.hmac(hash, pseudoRandomKey, input));
+    previous = provider.hmac(hash, pseudoRandomKey, input);
     out.set(previous.subarray(0, length - at), at);
   }
   return out;

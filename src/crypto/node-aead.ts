@@ -17,6 +17,7 @@ import {
   createSecretKey,
   type KeyObject,
 } from 'node:crypto';
+import { plainBytes } from './node-bytes.ts';
 import { type AeadName, type Opener, SAMPLE_LENGTH, type Sealer, TAG_LENGTH } from './provider.ts';
 
 /** Protects packets of one direction and key phase. */
@@ -63,7 +64,7 @@ export function aesGcmOpen(
   } catch {
     return null;
   }
-  return plaintext;
+  return plainBytes(plaintext);
 }
 
 class NodeSealer implements Sealer {

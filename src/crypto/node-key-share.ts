@@ -13,6 +13,7 @@ import {
   type KeyObject,
 } from 'node:crypto';
 import { quicError } from '../errors.ts';
+import { plainBytes } from './node-bytes.ts';
 import type { KeyShare, NamedGroup, RandomSource } from './provider.ts';
 
 /** A fresh pair. The private bytes come from `random` alone. */
@@ -42,7 +43,7 @@ class X25519Share implements KeyShare {
     try {
       const jwk = { kty: 'OKP', crv: 'X25519', x: base64Url(peerPublicKey) };
       const publicKey = createPublicKey({ key: jwk, format: 'jwk' });
-      secret = diffieHellman({ privateKey: this.privateKey, publicKey });
+      secret = plainBytes(diffieHellman({ privateKey: this.privateKey, publicKey }));
     } catch (cause) {
       // OpenSSL itself refuses the points of small order, which lead to the all-zero secret (RFC 7748 §6.1).
       throw badShare('the X25519 share is not usable', cause);
@@ -75,7 +76,7 @@ class NistShare implements KeyShare {
       }
     }
     secret.fill(0);
-    this.publicKey = this.ecdh.getPublicKey();
+    this.publicKey = plainBytes(this.ecdh.getPublicKey());
   }
 
   agree(peerPublicKey: Uint8Array): Uint8Array {
@@ -84,7 +85,7 @@ class NistShare implements KeyShare {
       throw badShare('the share is no uncompressed point of its curve');
     }
     try {
-      return this.ecdh.computeSecret(peerPublicKey);
+      return plainBytes(this.ecdh.computeSecret(peerPublicKey));
     } catch (cause) {
       throw badShare('the share is no point of its curve', cause);
     }

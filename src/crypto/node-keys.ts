@@ -14,6 +14,7 @@ import {
   X509Certificate,
 } from 'node:crypto';
 import { type QuicError, quicError } from '../errors.ts';
+import { plainBytes } from './node-bytes.ts';
 import type { KeyKind, PrivateKey, PublicKey } from './provider.ts';
 
 /** Reads an unencrypted private key: PEM text or bytes, or DER; PKCS #8, SEC1 or PKCS #1. */
@@ -63,7 +64,7 @@ export function signContent(key: PrivateKey, scheme: number, content: Uint8Array
       `a key of kind ${key.kind} cannot sign with scheme 0x${scheme.toString(16).padStart(4, '0')}`,
     );
   }
-  return signWith(row.hash, content, { key: key.handle, ...row.options });
+  return plainBytes(signWith(row.hash, content, { key: key.handle, ...row.options }));
 }
 
 /** Whether the signature over the whole of `content` is good. */

@@ -6,6 +6,7 @@
 
 import { createHash, createHmac, createSecretKey, type Hash } from 'node:crypto';
 import { aesGcmOpen, aesGcmSeal, nodeOpener, nodeSealer } from './node-aead.ts';
+import { plainBytes } from './node-bytes.ts';
 import { nodeKeyShare } from './node-key-share.ts';
 import {
   certificatePublicKey,
@@ -23,11 +24,7 @@ export const nodeProvider: CryptoProvider = {
   sealer: nodeSealer,
   opener: nodeOpener,
   hash: (name) => new NodeHash(name),
-  // Raw key bytes cost 8 µs more on Node 24; an empty key, which HKDF knows, is no KeyObject on older lines.
-  hmac: (name, key, data) =>
-    createHmac(name, key.length === 0 ? key : createSecretKey(key))
-      .update(data)
-      .digest(),
+  hmac,
   keyShare: nodeKeyShare,
   sign: signContent,
   verify: verifyContent,
@@ -37,6 +34,13 @@ export const nodeProvider: CryptoProvider = {
   aesGcmSeal,
   aesGcmOpen,
 };
+
+function hmac(name: HashName, key: Uint8Array, data: Uint8Array): Uint8Array {
+  // Raw bytes as a key cost 8 µs more on Node 24.
+  const state = createHmac(name, createSecretKey(key));
+  state.update(data);
+  return plainBytes(state.digest());
+}
 
 class NodeHash implements HashState {
   private readonly state: Hash;
@@ -51,6 +55,6 @@ class NodeHash implements HashState {
 
   digest(): Uint8Array {
     // A Hash ends with its digest, so the digest is taken from a copy.
-    return this.state.copy().digest();
+    return plainBytes(this.state.copy().digest());
   }
 }
