@@ -1,0 +1,170 @@
+/**
+ * What a connection sees of TLS: bytes per level in, events out, and questions that are answered later.
+ *
+ * Types only. The engines behind it are made by `createTlsClient` and `createTlsServer`. They know no packet, no clock
+ * and no socket, keep nothing of the bytes they are given but copies, and take all randomness from the configuration.
+ */
+
+import type { CryptoProvider, PrivateKey, RandomSource } from '../crypto/provider.ts';
+import type { CipherSuite } from '../crypto/suites.ts';
+import type { TlsAlert } from './alerts.ts';
+import type { SessionTicket } from './authentication-codec.ts';
+import type { Level } from './level.ts';
+
+/**
+ * One side of a handshake.
+ *
+ * `start`, `receive` and the `provide…` methods throw `TlsAlert` and nothing else; after that the engine is dead: bytes
+ * and answers are ignored, events that were ready stay readable. Drain `nextEvent` after every call of these.
+ */
+export interface TlsEngine {
+  /** Begins: a client makes its ClientHello, a server has nothing to do. */
+  start(): void;
+
+  /**
+   * Handshake bytes of one level, in order, split anywhere. They are not needed after the call.
+   *
+   * While an answer is awaited, bytes are kept for later, up to 64 KiB.
+   */
+  receive(level: Level, bytes: Uint8Array): void;
+
+  /** The next thing to do, in the order in which it is to be done; `null` when there is none. */
+  nextEvent(): TlsEvent | null;
+
+  /** Answers `client-hello`. `null` refuses: unrecognized_name if the client named a server, else handshake_failure. */
+  provideIdentity(answer: ServerIdentity | null): void;
+
+  /** Answers `verify`. `null` accepts; an alert ends the handshake and is thrown. */
+  provideVerification(error: TlsAlert | null): void;
+
+  /** Answers `sign`. `null` ends the handshake with internal_error. */
+  provideSignature(signature: Uint8Array | null): void;
+
+  /** Keying material for the application (RFC 8446 §7.5). Throws ERR_QUIC_INVALID_STATE before `complete`. */
+  exporter(label: string, context: Uint8Array, length: number): Uint8Array;
+
+  /** Whether both Finished messages have been exchanged (RFC 9001 §4.1.1). */
+  readonly complete: boolean;
+  /** The negotiated protocol, one character per byte. */
+  readonly alpn: string | null;
+  /** Client: as configured. Server: as the client sent it, in lower case. */
+  readonly serverName: string | null;
+  readonly suite: CipherSuite | null;
+  /** NamedGroup code of the key agreement. */
+  readonly group: number | null;
+  /** DER, leaf first; empty until the peer has proved that they are its own and verification accepted them. */
+  readonly peerCertificates: readonly Uint8Array[];
+  /** Whether a ticket replaced the certificates. */
+  readonly resumed: boolean;
+}
+
+export type TlsEvent =
+  | { readonly type: 'send'; readonly level: Level; readonly bytes: Uint8Array }
+  | {
+      readonly type: 'keys';
+      readonly level: Level;
+      readonly direction: 'send' | 'receive';
+      readonly suite: CipherSuite;
+      readonly secret: Uint8Array;
+    }
+  /** Not authenticated before `complete` (RFC 9001 §8.2). On a server it comes before `client-hello`. */
+  | { readonly type: 'peer-transport-parameters'; readonly bytes: Uint8Array }
+  /** A server waits for `provideIdentity`. */
+  | { readonly type: 'client-hello'; readonly hello: ClientHelloInfo }
+  /** Waits for `provideVerification`. The peer has already proved that it holds the key of the leaf. */
+  | {
+      readonly type: 'verify';
+      /** Whose certificates these are. */
+      readonly peer: 'client' | 'server';
+      /** DER, leaf first, never empty. */
+      readonly certificates: readonly Uint8Array[];
+      /** The name a client wanted to reach; `null` on a server. */
+      readonly serverName: string | null;
+      readonly ocspResponse: Uint8Array | null;
+    }
+  /** Waits for `provideSignature`. */
+  | { readonly type: 'sign'; readonly key: PrivateKey; readonly scheme: number; readonly content: Uint8Array }
+  | { readonly type: 'complete' }
+  /** A client got a ticket; `secret` is the pre-shared key that goes with it. */
+  | { readonly type: 'ticket'; readonly ticket: SessionTicket; readonly secret: Uint8Array }
+  /** One line of an NSS key log. */
+  | { readonly type: 'keylog'; readonly line: string };
+
+/** What a server can choose its identity by. */
+export interface ClientHelloInfo {
+  /** In lower case; `null` if the client named none. */
+  readonly serverName: string | null;
+  /** One character per byte, in the client's order. */
+  readonly alpn: readonly string[];
+  /** Code points in the client's order, unknown ones and GREASE included; so for groups and schemes. */
+  readonly cipherSuites: readonly number[];
+  readonly groups: readonly number[];
+  readonly signatureSchemes: readonly number[];
+  /** Whether the client asks for an OCSP response. */
+  readonly ocsp: boolean;
+}
+
+/** A chain and the key of its leaf. */
+export interface CertificateIdentity {
+  /** DER, leaf first. */
+  readonly certificates: readonly Uint8Array[];
+  readonly key: PrivateKey;
+}
+
+export interface TlsClientConfig {
+  readonly provider: CryptoProvider;
+  readonly random: RandomSource;
+  /** Sent as SNI unless it is a literal address, and handed to `verify` in any case. */
+  readonly serverName: string | null;
+  /** Offered protocols; if there are any, the server has to select one. One character per byte. */
+  readonly alpn: readonly string[];
+  /** Encoded; not looked into. */
+  readonly transportParameters: Uint8Array;
+  /** In order of preference. Default: 0x1301, 0x1302, 0x1303. */
+  readonly cipherSuites?: readonly number[];
+  /** In order of preference; a share is sent of the first. Default: X25519, P-256, P-384. */
+  readonly groups?: readonly number[];
+  /** Default: everything in the table of schemes. */
+  readonly signatureSchemes?: readonly number[];
+  /** Sent if the server asks for a certificate; an empty one is sent without it. */
+  readonly identity?: CertificateIdentity;
+  /** `false` leaves the `verify` event out; the signature of CertificateVerify is checked in any case. */
+  readonly verifyPeer: boolean;
+  /** Asks for a stapled OCSP response. Default: false. */
+  readonly requestOcsp?: boolean;
+  /** Tells the server that tickets are welcome. Default: false. */
+  readonly requestTickets?: boolean;
+  /** `false` leaves `keylog` events out. Default: true. */
+  readonly keyLog?: boolean;
+}
+
+export interface TlsServerConfig {
+  readonly provider: CryptoProvider;
+  readonly random: RandomSource;
+  /** In order of preference. Default: 0x1301, 0x1302, 0x1303. */
+  readonly cipherSuites?: readonly number[];
+  /** `false` follows the client's order. Default: true. */
+  readonly preferServerCipherOrder?: boolean;
+  /** In order of preference; one that the client sent a share of wins. Default: X25519, P-256, P-384. */
+  readonly groups?: readonly number[];
+  /** What client certificates may be signed with. Default: everything in the table of schemes. */
+  readonly signatureSchemes?: readonly number[];
+  /** `false` leaves `keylog` events out. Default: true. */
+  readonly keyLog?: boolean;
+}
+
+/** The server that a client reached, chosen by its hello. */
+export interface ServerIdentity extends CertificateIdentity {
+  /** In order of preference. Empty: no protocol is negotiated. */
+  readonly alpn: readonly string[];
+  /** `require` refuses a client without one: certificate_required. */
+  readonly clientCertificate: 'none' | 'request' | 'require';
+  /** Encoded; goes into EncryptedExtensions. */
+  readonly transportParameters: Uint8Array;
+  /** DER; sent if the client asks for one. */
+  readonly ocspResponse?: Uint8Array;
+  /** Replaces the configured list for this server. */
+  readonly cipherSuites?: readonly number[];
+  /** Replaces the configured list for this server. */
+  readonly groups?: readonly number[];
+}
