@@ -296,8 +296,8 @@ export class QuicError extends Error {
   readonly reason: string;
   readonly remote: boolean;
   /** The number in quiche's C interface, where quiche has this error. */
-  readonly number?: number;
-  readonly streamId?: number;
+  declare readonly number?: number;
+  declare readonly streamId?: number;
 
   constructor(code: QuicErrorCode, details: QuicErrorDetails = {}) {
     const row: QuicErrorRow = QUIC_ERRORS[code];
@@ -355,10 +355,12 @@ export function outOfRange(name: string, range: string, value: unknown): RangeEr
 }
 
 function fill(message: string, details: QuicErrorDetails): string {
+  const reason = details.reason ? `: ${details.reason}` : '';
+  // Functions, because a reason may contain what `replace` takes for a pattern.
   return message
-    .replace('{errorCode}', String(details.errorCode ?? 0))
-    .replace('{streamId}', String(details.streamId ?? '?'))
-    .replace(/: \{reason\}/, details.reason ? `: ${details.reason}` : '');
+    .replace('{errorCode}', () => String(details.errorCode ?? 0))
+    .replace('{streamId}', () => String(details.streamId ?? '?'))
+    .replace(': {reason}', () => reason);
 }
 
 /** A value in an error message: enough to recognise it, never a dump. */
