@@ -18,7 +18,15 @@ export type {
   LinkPacket,
 } from './sim/link.ts';
 export { type LoggedPacket, PacketLog } from './sim/packet-log.ts';
-export { corruptRate, dropList, dropRate, SCENARIOS, type Scenario, simpleP2p } from './sim/scenarios.ts';
+export {
+  corruptRate,
+  dropList,
+  dropRate,
+  SCENARIOS,
+  type Scenario,
+  type ScenarioName,
+  simpleP2p,
+} from './sim/scenarios.ts';
 export { VirtualClock, type VirtualClockOptions } from './sim/virtual-clock.ts';
 export { type Receiver, VirtualHost, type VirtualHostOptions } from './sim/virtual-host.ts';
 export { type NatOptions, VirtualNat } from './sim/virtual-nat.ts';

@@ -37,8 +37,22 @@ export function dropList(toServer: readonly number[], toClient: readonly number[
   };
 }
 
+/** The runner's cases that name their network. */
+export type ScenarioName =
+  | 'handshake'
+  | 'transfer'
+  | 'longrtt'
+  | 'blackhole'
+  | 'amplificationlimit'
+  | 'handshakeloss'
+  | 'transferloss'
+  | 'handshakecorruption'
+  | 'transfercorruption'
+  | 'rebind-port'
+  | 'rebind-addr';
+
 /** The runner's cases by name; cases that are not listed run over `simpleP2p()`. */
-export const SCENARIOS = {
+export const SCENARIOS: Readonly<Record<ScenarioName, Scenario>> = {
   handshake: simpleP2p(),
   transfer: simpleP2p(),
   longrtt: simpleP2p({ delay: 750 }),
@@ -50,4 +64,4 @@ export const SCENARIOS = {
   transfercorruption: corruptRate(0.02),
   'rebind-port': { ...simpleP2p(), nat: { firstRebind: 1000, rebindEvery: 5000 } },
   'rebind-addr': { ...simpleP2p(), nat: { firstRebind: 1000, rebindEvery: 5000, rebindAddress: true } },
-} as const satisfies Record<string, Scenario>;
+};
