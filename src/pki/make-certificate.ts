@@ -236,7 +236,8 @@ function nameConstraintsOf(rules: NonNullable<MakeCertificateOptions['nameConstr
 
 function generalName(option: string, text: string): GeneralName {
   const [, prefix, value] = /^(?:(dns|ip|email|uri):)?(.*)$/su.exec(text) ?? [];
-  if (value === undefined) throw invalidArgValue(option, text, 'a DNS name, IP address, mail address or URI');
+  if (value === undefined)
+    throw invalidArgValue(option, text, 'must be a DNS name, IP address, mail address or URI');
   if (prefix === 'ip' || (prefix === undefined && LOOKS_LIKE_IP.test(value))) {
     return new GeneralName({ iPAddress: value });
   }
@@ -246,8 +247,7 @@ function generalName(option: string, text: string): GeneralName {
   if (prefix === 'uri' || (prefix === undefined && value.includes('://'))) {
     return new GeneralName({ uniformResourceIdentifier: value });
   }
-  if (!IS_ASCII.test(value))
-    throw invalidArgValue(option, text, 'an A-label (xn--…) for a name with other letters');
+  if (!IS_ASCII.test(value)) throw invalidArgValue(option, text, 'must be written with A-labels (xn--…)');
   return new GeneralName({ dNSName: value });
 }
 
@@ -264,7 +264,8 @@ function usageBits(usages: readonly KeyUsageName[]): number {
   let bits = 0;
   for (const usage of usages) {
     const bit = KeyUsageBit[usage];
-    if (bit === undefined) throw invalidArgValue('keyUsage', usage, Object.keys(KeyUsageBit).join(', '));
+    if (bit === undefined)
+      throw invalidArgValue('keyUsage', usage, `must be of ${Object.keys(KeyUsageBit).join(', ')}`);
     bits |= bit;
   }
   return bits;
@@ -277,7 +278,7 @@ function purposeIdentifier(purpose: string): string {
   throw invalidArgValue(
     'extendedKeyUsage',
     purpose,
-    `${Object.keys(PURPOSES).join(', ')} or an object identifier`,
+    `must be ${Object.keys(PURPOSES).join(', ')} or an object identifier`,
   );
 }
 
@@ -333,7 +334,7 @@ function signatureAlgorithm(signer: KeyObject, digest: SignatureDigest | undefin
   if (signer.asymmetricKeyType === 'rsa') {
     return new AlgorithmIdentifier({ algorithm: RSA_WITH[digest], parameters: null });
   }
-  throw invalidArgValue('key', signer.asymmetricKeyType, 'an EC, RSA or Ed25519 private key');
+  throw invalidArgValue('key', signer.asymmetricKeyType, 'must be an EC, RSA or Ed25519 private key');
 }
 
 async function newKey(kind: CertificateKeyKind, rsaBits: number): Promise<KeyObject> {
@@ -353,7 +354,7 @@ function newKeySync(kind: CertificateKeyKind, rsaBits: number): KeyObject {
     case 'rsa':
       return generateKeyPairSync('rsa', { modulusLength: modulusLength(rsaBits) }).privateKey;
     default:
-      throw invalidArgValue('kind', kind, 'ec-p256, ec-p384, ed25519, rsa');
+      throw invalidArgValue('kind', kind, 'must be ec-p256, ec-p384, ed25519 or rsa');
   }
 }
 
@@ -365,7 +366,7 @@ function modulusLength(bits: number): number {
 }
 
 function createPublicKeyDer(key: KeyObject): Uint8Array {
-  if (key.type !== 'private') throw invalidArgValue('key', key.type, 'a private key');
+  if (key.type !== 'private') throw invalidArgValue('key', key.type, 'must be a private key');
   return new Uint8Array(createPublicKey(key).export({ type: 'spki', format: 'der' }));
 }
 
