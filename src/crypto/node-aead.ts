@@ -17,6 +17,7 @@ import {
   createSecretKey,
   type KeyObject,
 } from 'node:crypto';
+import { chacha20Key, chacha20Mask } from './chacha20-block.ts';
 import { plainBytes } from './node-bytes.ts';
 import { type AeadName, type Opener, SAMPLE_LENGTH, type Sealer, TAG_LENGTH } from './provider.ts';
 
@@ -151,7 +152,7 @@ class NodeOpener implements Opener {
   }
 }
 
-/** Makes the five mask bytes from the sample at an offset (RFC 9001 §5.4.1); only bytes 0 to 4 count. */
+/** Makes the five mask bytes from the sample at an offset (RFC 9001 §5.4.1); only bytes 0 to 4 count, until the next call. */
 interface HeaderMask {
   next(buf: Uint8Array, sampleStart: number): Uint8Array;
 }
@@ -171,20 +172,18 @@ class AesMask implements HeaderMask {
   }
 }
 
-/**
- * RFC 9001 §5.4.4. The sample is counter and nonce of a ChaCha20 stream, which is the 16-byte iv that OpenSSL takes, so a
- * cipher cannot be kept.
- */
+/** RFC 9001 §5.4.4. */
 class ChaChaMask implements HeaderMask {
-  private readonly key: KeyObject;
+  private readonly key: Int32Array;
+  private readonly mask = new Uint8Array(8);
 
   constructor(headerKey: Uint8Array) {
-    this.key = createSecretKey(headerKey);
+    this.key = chacha20Key(headerKey);
   }
 
   next(buf: Uint8Array, sampleStart: number): Uint8Array {
-    const sample = buf.subarray(sampleStart, sampleStart + SAMPLE_LENGTH);
-    return createCipheriv('chacha20', this.key, sample).update(FIVE_ZEROS);
+    chacha20Mask(this.key, buf, sampleStart, this.mask);
+    return this.mask;
   }
 }
 
@@ -222,4 +221,3 @@ const AEAD_OPTIONS = { authTagLength: TAG_LENGTH };
 const LONG_HEADER = 0x80;
 /** The sample starts where the payload would with a packet number of 4 bytes (RFC 9001 §5.4.2). */
 const SAMPLE_OFFSET = 4;
-const FIVE_ZEROS = new Uint8Array(5);
