@@ -6,7 +6,7 @@
 import { createHash, createPrivateKey, type KeyObject } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { makeCertificateSync } from '../src/pki/make-certificate.ts';
+import { makeCertificateSync } from '../src/pki/certificate-builder.ts';
 
 const folder = join(process.cwd(), 'test', 'fixtures');
 const validity = { notBefore: new Date(0), notAfter: new Date('9999-12-31T23:59:59Z') };

@@ -6,11 +6,11 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  type CertificateKeyKind,
-  type MadeCertificate,
-  type MakeCertificateOptions,
-  makeCertificateSync,
+import { makeCertificateSync } from '../../src/pki/certificate-builder.ts';
+import type {
+  CertificateKeyKind,
+  MadeCertificate,
+  MakeCertificateOptions,
 } from '../../src/pki/make-certificate.ts';
 import { readPem, toPem } from '../../src/pki/pem.ts';
 
