@@ -57,7 +57,7 @@ export const TokenKind = {
 } as const;
 
 /** One bit per sending part in a space's pending mask; the order of the bits is the order of writing. */
-export const PartBit = {
+export const PartBit: Readonly<Record<PartName, number>> = {
   CRYPTO: 1 << 0,
   CONTROL: 1 << 1,
   PATH: 1 << 2,
@@ -65,4 +65,6 @@ export const PartBit = {
   STREAM_CONTROL: 1 << 4,
   DATAGRAM: 1 << 5,
   STREAM: 1 << 6,
-} as const;
+};
+
+type PartName = 'CRYPTO' | 'CONTROL' | 'PATH' | 'CONNECTION_IDS' | 'STREAM_CONTROL' | 'DATAGRAM' | 'STREAM';

@@ -1,0 +1,124 @@
+// The complete configuration of one connection. Options are parsed once at the edge of each entry; in here every
+// field has a value. Knows no sockets and no certificates' files.
+
+import type { CryptoProvider, PrivateKey, RandomSource } from '../crypto/provider.ts';
+import type { Trace } from '../trace/trace.ts';
+
+/** What a connection sends as its transport parameters, and limits of its own (quiche's `Config`). */
+export interface TransportConfig {
+  /** Milliseconds without a packet until a silent close; 0 = none (RFC 9000 §10.1). Default 0. */
+  maxIdleTimeout: number;
+  /** Largest UDP payload that we take, advertised. Default 65527. */
+  maxRecvUdpPayloadSize: number;
+  /** Largest UDP payload that we send, at least 1200. Default 1200. */
+  maxSendUdpPayloadSize: number;
+  /** Bytes the peer may send on the connection before credit is raised. Default 0. */
+  initialMaxData: number;
+  initialMaxStreamDataBidiLocal: number;
+  initialMaxStreamDataBidiRemote: number;
+  initialMaxStreamDataUni: number;
+  /** Streams that the peer may have open at once. Default 0. */
+  initialMaxStreamsBidi: number;
+  initialMaxStreamsUni: number;
+  /** Default 3, at most 20. */
+  ackDelayExponent: number;
+  /** Milliseconds; default 25. */
+  maxAckDelay: number;
+  /** Connection ids of the peer that we keep, at least 2. Default 2. */
+  activeConnectionIdLimit: number;
+  disableActiveMigration: boolean;
+  /** Ceilings of the auto-tuned receive windows, bytes. Defaults 24 MiB and 16 MiB. */
+  maxConnectionWindow: number;
+  maxStreamWindow: number;
+  /** Bytes that writes may queue, unsent and unacknowledged, on the connection. Default 16 MiB. */
+  maxSendBuffer: number;
+  /** 'cubic' (default) or 'reno'. */
+  congestionControl: string;
+  /** Default 10 (RFC 9002 §7.2). */
+  initialWindowPackets: number;
+  pacing: boolean;
+  /** Milliseconds of silence after which a PING is sent; 0 = never. Default 0. */
+  keepAlive: number;
+  /** Connection ids that we keep issued to the peer, its limit permitting. Default 4. */
+  issuedConnectionIds: number;
+}
+
+export const DEFAULT_TRANSPORT_CONFIG: TransportConfig = {
+  maxIdleTimeout: 0,
+  maxRecvUdpPayloadSize: 65527,
+  maxSendUdpPayloadSize: 1200,
+  initialMaxData: 0,
+  initialMaxStreamDataBidiLocal: 0,
+  initialMaxStreamDataBidiRemote: 0,
+  initialMaxStreamDataUni: 0,
+  initialMaxStreamsBidi: 0,
+  initialMaxStreamsUni: 0,
+  ackDelayExponent: 3,
+  maxAckDelay: 25,
+  activeConnectionIdLimit: 2,
+  disableActiveMigration: false,
+  maxConnectionWindow: 24 * 1024 * 1024,
+  maxStreamWindow: 16 * 1024 * 1024,
+  maxSendBuffer: 16 * 1024 * 1024,
+  congestionControl: 'cubic',
+  initialWindowPackets: 10,
+  pacing: true,
+  keepAlive: 0,
+  issuedConnectionIds: 4,
+};
+
+/** A certificate chain (DER, leaf first) with its key. */
+export interface Identity {
+  certificates: Uint8Array[];
+  key: PrivateKey;
+  /** A stapled OCSP response for clients that ask (RFC 6066 §8). */
+  ocspResponse?: Uint8Array;
+}
+
+/** A server's answer to a ClientHello: who it is, and what this connection may do. */
+export interface ServerAnswer {
+  identity: Identity;
+  /** In the server's order of preference. */
+  alpn: readonly string[];
+  clientCertificate: 'none' | 'request' | 'require';
+  /** Replaces values of the connection's transport configuration. */
+  transport?: Partial<TransportConfig>;
+}
+
+/** Makes connection ids and the reset tokens that go with them. */
+export interface ConnectionIdSource {
+  next(): { connectionId: Uint8Array; resetToken: Uint8Array };
+}
+
+/** What a connection is made with; what both roles share. */
+export interface ConnectionConfig {
+  provider: CryptoProvider;
+  random: RandomSource;
+  trace: Trace;
+  transport: TransportConfig;
+  /** QUIC version to start with. Default 1. */
+  version: number;
+  /** TLS cipher suite and group codes, preferred first; default all. */
+  cipherSuites: readonly number[] | undefined;
+  groups: readonly number[] | undefined;
+  /** Milliseconds that a handshake may take; 0 = no limit. */
+  handshakeTimeout: number;
+  /** Bytes sent per byte received before the peer's address is validated (RFC 9000 §8.1). Default 3. */
+  maxAmplificationFactor: number;
+  /** Sends a reserved transport parameter (RFC 9000 §18.1). Default true. */
+  grease: boolean;
+  /** Issues spare connection ids by itself; without one the application calls `newSourceCid`. */
+  idSource: ConnectionIdSource | undefined;
+  alpn: readonly string[];
+  /** Client: name for SNI and verification. */
+  serverName: string | null;
+  /** Client: the peer's certificate goes out for verification. Server: see {@link ServerAnswer}. Default true. */
+  verifyPeer: boolean;
+  /** Client: asks for a stapled OCSP response. */
+  requestOcsp: boolean;
+  /** Client: its certificate. Server: an answer to every ClientHello; without it each one is an event. */
+  identity: Identity | undefined;
+  answer: ServerAnswer | undefined;
+  /** Client: a token from an earlier NEW_TOKEN frame (RFC 9000 §8.1.3). */
+  token: Uint8Array | undefined;
+}

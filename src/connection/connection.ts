@@ -1,0 +1,451 @@
+// The sans-IO connection: owns its parts and the order in which they run, nothing else. Bytes, time and randomness come
+// in; bytes, deadlines and events go out (RFC 9000, RFC 9001, RFC 9002). New behaviour is a new part, not a branch here.
+
+import { initialKeys } from '../crypto/initial-keys.ts';
+import { type QuicError, quicError } from '../errors.ts';
+import { AckTracker } from '../recovery/ack-tracker.ts';
+import { PathRecovery } from '../recovery/path-recovery.ts';
+import { Recovery } from '../recovery/recovery.ts';
+import type { SocketAddress } from '../util/address.ts';
+import { Ring } from '../util/ring.ts';
+import { PacketType } from '../wire/packet-type.ts';
+import { DEFAULT_TRANSPORT_PARAMETERS, type TransportParameters } from '../wire/transport-parameters.ts';
+import { type VersionInfo, versionInfo } from '../wire/versions.ts';
+import { Closer } from './closer.ts';
+import type { ConnectionConfig, ServerAnswer, TransportConfig } from './config.ts';
+import type { ConnectionStart, ReceiveInfo, SendInfo } from './connection-io.ts';
+import { Control } from './control.ts';
+import { EarlyPackets } from './early-packets.ts';
+import type { ConnectionEvent } from './events.ts';
+import { failureOf } from './failure.ts';
+import { FirstFlight } from './first-flight.ts';
+import { Handshake } from './handshake.ts';
+import { Idle } from './idle.ts';
+import { LocalIds } from './local-ids.ts';
+import { MtuDiscovery } from './mtu-discovery.ts';
+import type { DatagramBuilder, HeaderContext } from './packet-builder.ts';
+import { PacketNumbers } from './packet-numbers.ts';
+import { PartBit, type SendingPart } from './part.ts';
+import type { ConnectionParts } from './parts.ts';
+import { Path } from './path.ts';
+import { Paths } from './paths.ts';
+import { Receiver } from './receiver.ts';
+import { RemoteIds } from './remote-ids.ts';
+import { SentTokens } from './sent-tokens.ts';
+import { PacketNumberSpace, Space } from './space.ts';
+import { StateMachine } from './state.ts';
+import { Streams } from './streams/streams.ts';
+import { Transmitter } from './transmitter.ts';
+
+export class ConnectionCore implements ConnectionParts {
+  readonly isServer: boolean;
+  readonly config: ConnectionConfig;
+  transport: TransportConfig;
+  readonly trace: ConnectionConfig['trace'];
+  readonly state: StateMachine = new StateMachine();
+  readonly spaces: readonly PacketNumberSpace[];
+  readonly recovery: Recovery;
+  readonly paths: Paths;
+  readonly localIds: LocalIds;
+  readonly remoteIds: RemoteIds;
+  streams: Streams;
+  readonly handshake: Handshake;
+  readonly firstFlight: FirstFlight;
+  readonly control: Control;
+  readonly closer: Closer;
+  readonly idle: Idle;
+  readonly mtu: MtuDiscovery;
+  readonly numbers: PacketNumbers;
+  readonly early: EarlyPackets = new EarlyPackets();
+  readonly header: HeaderContext;
+  remoteParameters: TransportParameters = DEFAULT_TRANSPORT_PARAMETERS;
+  peerMaxUdpPayload: number = DEFAULT_TRANSPORT_PARAMETERS.maxUdpPayloadSize;
+
+  readonly #events: Ring<ConnectionEvent> = new Ring();
+  readonly #receiver: Receiver;
+  readonly #transmitter: Transmitter;
+  readonly #tokens: SentTokens = new SentTokens(this);
+
+  constructor(config: ConnectionConfig, start: ConnectionStart, now: number) {
+    const { isServer } = start;
+    this.isServer = isServer;
+    this.config = config;
+    this.transport = config.transport;
+    this.trace = config.trace;
+    const version = versionInfo(config.version);
+    if (version === undefined) throw quicError('ERR_QUIC_UNKNOWN_VERSION');
+    this.header = { version, localId: start.localId, token: config.token ?? null };
+
+    this.spaces = [0, 1, 2].map((index) => new PacketNumberSpace(index, this.#makeAckTracker(index)));
+    const application = this.spaces[Space.APPLICATION] as PacketNumberSpace;
+    const pending = (bit: number) => (value: boolean) => application.setPending(bit, value);
+    const emit = (event: ConnectionEvent) => this.emit(event);
+    this.localIds = new LocalIds(start.localId, config.idSource, emit, pending(PartBit.CONNECTION_IDS));
+    this.remoteIds = new RemoteIds(
+      start.remoteId,
+      config.transport.activeConnectionIdLimit,
+      emit,
+      pending(PartBit.CONNECTION_IDS),
+    );
+    const first = this.#makePath(0, start.local, start.remote, !isServer || start.addressValidated);
+    first.state = 'validated';
+    this.recovery = new Recovery(
+      { role: isServer ? 'server' : 'client', path: first.recovery },
+      this.#tokens,
+      this.trace,
+    );
+    this.numbers = new PacketNumbers(config.random, this.recovery);
+    this.control = new Control(application);
+    this.closer = new Closer(this);
+    this.idle = new Idle(now, config.handshakeTimeout);
+    this.mtu = new MtuDiscovery(() => Math.min(this.transport.maxSendUdpPayloadSize, this.peerMaxUdpPayload));
+    this.streams = this.#makeStreams();
+    this.firstFlight = new FirstFlight(this, start.originalDestinationId ?? start.remoteId);
+    this.paths = new Paths(
+      {
+        random: config.random,
+        remoteIds: this.remoteIds,
+        makePath: (id, local, remote) => this.#openPath(id, local, remote),
+        emit,
+        setPathPending: pending(PartBit.PATH),
+        // RFC 9000 §8.2.4: the new path's own round trip is not known yet.
+        probeTimeout: (path) => Math.max(this.#pto(), this.recovery.ptoFor(path.recovery, Space.APPLICATION)),
+        activated: (path) => this.recovery.setPath(path.recovery),
+      },
+      first,
+    );
+    this.#receiver = new Receiver(this, start.originalDestinationId);
+    this.#transmitter = new Transmitter(this, [
+      { bit: PartBit.CRYPTO, part: (space) => space.crypto },
+      { bit: PartBit.CONTROL, part: () => this.control },
+      { bit: PartBit.PATH, part: () => this.paths },
+      { bit: PartBit.CONNECTION_IDS, part: () => this.#ids },
+      { bit: PartBit.STREAM_CONTROL, part: () => this.streams.control },
+      { bit: PartBit.STREAM, part: () => this.streams.sender },
+    ]);
+    this.handshake = new Handshake(this, {
+      originalDestinationId: start.originalDestinationId,
+      retrySourceId: start.retrySourceId,
+      resetToken: start.resetToken,
+    });
+    this.#setInitialKeys(
+      version,
+      start.originalDestinationId === null
+        ? start.remoteId
+        : (start.retrySourceId ?? start.originalDestinationId),
+    );
+    this.handshake.start(now);
+  }
+
+  // ---- input ----
+
+  /**
+   * Takes one UDP payload and may overwrite it. Returns its length: junk is skipped, not reported. Throws the
+   * `QuicError` with which a fault of the peer closed the connection, and nothing else.
+   */
+  recv(bytes: Uint8Array, info: ReceiveInfo, now: number): number {
+    if (bytes.length === 0)
+      throw quicError('ERR_QUIC_BUFFER_TOO_SHORT', { message: 'The datagram is empty' });
+    if (this.state.isOpen) {
+      try {
+        this.#receiver.receive(bytes, info.from, info.to, info.ecn ?? 0, now);
+      } catch (error) {
+        throw this.#fail(error, now);
+      }
+    } else if (this.state.value === 'closing') this.closer.onDatagramWhileClosing();
+    return bytes.length;
+  }
+
+  /**
+   * Fills `out` from its start with the next datagram, or with up to `maxSegments` of equal size for one destination.
+   * Null when there is nothing to send now. Call until null after every input.
+   */
+  send(out: Uint8Array, now: number, maxSegments = 1): SendInfo | null {
+    if (out.length < 1200)
+      throw quicError('ERR_QUIC_BUFFER_TOO_SHORT', { message: 'The buffer must hold 1200 bytes' });
+    if (this.state.value === 'closing') return this.#sendClose(out, now);
+    if (!this.state.isOpen) return null;
+    let length = 0;
+    let segment = 0;
+    try {
+      for (let count = 0; count < maxSegments; count++) {
+        const end = segment === 0 ? out.length : Math.min(out.length, length + segment);
+        if (segment > 0 && end - length < segment) break;
+        const size = this.#transmitter.build(out, length, end, now);
+        if (size === 0) break;
+        length += size;
+        if (segment === 0) segment = size;
+        if (size < segment || this.#transmitter.path !== this.paths.active) break;
+      }
+    } catch (error) {
+      this.#fail(error, now);
+      return this.#sendClose(out, now);
+    }
+    if (length === 0) return null;
+    const { local, remote } = this.#transmitter.path;
+    return { length, segmentSize: segment, from: local, to: remote, ecn: 0, at: now };
+  }
+
+  /** When `onTimeout` is due, as `now`; null for never. */
+  timeoutAt(): number | null {
+    if (this.state.value === 'closed') return null;
+    if (!this.state.isOpen) return this.closer.deadline;
+    let at = Math.min(
+      this.recovery.deadline,
+      this.idle.idleDeadline(this.#pto()),
+      this.idle.handshakeDeadline,
+      this.idle.keepAliveDeadline,
+      this.paths.deadline,
+      this.#transmitter.pacedUntil,
+    );
+    for (const space of this.spaces) {
+      if (space.discarded) continue;
+      at = Math.min(at, space.acks.deadline, space.phases?.deadline ?? Number.POSITIVE_INFINITY);
+    }
+    return at === Number.POSITIVE_INFINITY ? null : at;
+  }
+
+  /** Milliseconds until `onTimeout` is due, 0 if it is; null for never. */
+  timeout(now: number): number | null {
+    const at = this.timeoutAt();
+    return at === null ? null : Math.max(0, at - now);
+  }
+
+  /** Does what is due. Too early, it does nothing. */
+  onTimeout(now: number): void {
+    if (!this.state.isOpen) {
+      if (now >= this.closer.deadline) this.closer.finish();
+      return;
+    }
+    if (now >= this.idle.handshakeDeadline) {
+      this.closer.abandon(quicError('ERR_QUIC_HANDSHAKE_TIMEOUT'), true);
+      return;
+    }
+    if (now >= this.idle.idleDeadline(this.#pto())) {
+      this.closer.abandon(quicError('ERR_QUIC_IDLE_TIMEOUT'), true);
+      return;
+    }
+    if (now >= this.recovery.deadline) this.recovery.onTimeout(now);
+    if (now >= this.paths.deadline) this.paths.onTimeout(now);
+    if (now >= this.idle.keepAliveDeadline) {
+      this.idle.onKeepAlive();
+      this.control.ping();
+    }
+    this.spaces[Space.APPLICATION]?.phases?.onTimeout(now);
+  }
+
+  // ---- answers and commands ----
+
+  answerClientHello(answer: ServerAnswer | null, now: number): void {
+    if (this.state.isOpen) this.#answer(now, () => this.handshake.answerClientHello(answer, now));
+  }
+
+  answerVerification(refusal: { alert: number; error: QuicError } | null, now: number): void {
+    if (this.state.isOpen) this.#answer(now, () => this.handshake.answerVerification(refusal, now));
+  }
+
+  answerSignature(signature: Uint8Array | null, now: number): void {
+    if (this.state.isOpen) this.#answer(now, () => this.handshake.answerSignature(signature, now));
+  }
+
+  /** Ends the connection. False if it is ending already (quiche's `Done`). */
+  close(isApplication: boolean, errorCode: number | bigint, reason: string, now: number): boolean {
+    if (!this.state.isOpen) return false;
+    const code = BigInt(errorCode);
+    const error = quicError(isApplication ? 'ERR_QUIC_APPLICATION_ERROR' : 'ERR_QUIC_TRANSPORT_ERROR', {
+      errorCode: code,
+      reason,
+      type: isApplication ? 'application' : 'transport',
+    });
+    this.closer.close({ isApplication, errorCode: code, reason }, 0, error, now, this.closingPeriod());
+    return true;
+  }
+
+  /** Starts a key update (RFC 9001 §6.1). False if the last one is not over. */
+  updateKeys(now: number): boolean {
+    const phases = this.spaces[Space.APPLICATION]?.phases ?? null;
+    if (phases === null || !this.handshake.isConfirmed || !phases.initiate()) return false;
+    this.trace.keyUpdated(now, phases.generation, 'local');
+    this.control.ping();
+    return true;
+  }
+
+  nextEvent(): ConnectionEvent | null {
+    return this.#events.shift() ?? null;
+  }
+
+  // ---- what parts ask for ----
+
+  get hasPending(): boolean {
+    for (const space of this.spaces) if (space.pending !== 0 && space.canSend) return true;
+    return false;
+  }
+
+  emit(event: ConnectionEvent): void {
+    this.#events.push(event);
+  }
+
+  applyTransport(changes: Partial<TransportConfig>): void {
+    this.transport = { ...this.transport, ...changes };
+    this.streams = this.#makeStreams();
+    (this.spaces[Space.APPLICATION] as PacketNumberSpace).acks.maxAckDelay = this.transport.maxAckDelay;
+    this.paths.active.recovery.setCongestionControl(this.transport.congestionControl);
+    this.remoteIds.limit = this.transport.activeConnectionIdLimit;
+  }
+
+  setRemoteParameters(parameters: TransportParameters): void {
+    this.remoteParameters = parameters;
+    this.peerMaxUdpPayload = parameters.maxUdpPayloadSize;
+    this.recovery.maxAckDelay = parameters.maxAckDelay;
+    this.localIds.setPeerLimit(parameters.activeConnectionIdLimit);
+    this.streams.setPeerParameters(parameters);
+    this.idle.configure(this.transport.maxIdleTimeout, parameters.maxIdleTimeout, this.transport.keepAlive);
+    if (parameters.statelessResetToken !== undefined)
+      this.remoteIds.setFirstResetToken(parameters.statelessResetToken);
+  }
+
+  onReceiveKeys(space: number): void {
+    this.#receiver.expectEarly(space);
+  }
+
+  onComplete(): void {
+    this.state.to('established');
+    this.idle.onHandshakeComplete();
+    this.emit({ type: 'established' });
+    this.localIds.keep(this.transport.issuedConnectionIds);
+    if (!this.isServer) return;
+    this.control.sendHandshakeDone();
+    this.onConfirmed();
+  }
+
+  onConfirmed(): void {
+    this.handshake.isConfirmed = true;
+    this.recovery.setHandshakeConfirmed();
+    this.discardSpace(Space.INITIAL);
+    this.discardSpace(Space.HANDSHAKE);
+    this.mtu.enable();
+    this.emit({ type: 'confirmed' });
+  }
+
+  onRetry(sourceId: Uint8Array, token: Uint8Array): void {
+    this.header.token = token;
+    this.remoteIds.replaceFirst(sourceId);
+    this.recovery.resetForRetry();
+    this.#setInitialKeys(this.header.version, sourceId);
+    this.spaces[Space.INITIAL]?.crypto.restart();
+  }
+
+  discardSpace(index: number): void {
+    const space = this.spaces[index] as PacketNumberSpace;
+    if (space.discarded) return;
+    space.discard();
+    this.recovery.discardSpace(index);
+  }
+
+  closingPeriod(): number {
+    return 3 * this.#pto();
+  }
+
+  packetSent(builder: DatagramBuilder, i: number, size: number): void {
+    const space = builder.spaces[i] as PacketNumberSpace;
+    const number = builder.numbers[i] as number;
+    const eliciting = builder.elicits[i] as boolean;
+    this.#tokens.record(builder, i, size);
+    this.trace.packetSent(builder.now, PACKET_TYPE_OF_SPACE[space.index] as number, number, size);
+    if (eliciting) this.idle.onSentEliciting(builder.now);
+    // RFC 9001 §4.9.1: a client that sends in Handshake keys needs Initial keys no more.
+    if (!this.isServer && space.index === Space.HANDSHAKE) this.discardSpace(Space.INITIAL);
+    if (space.phases?.shouldUpdate) this.updateKeys(builder.now);
+  }
+
+  // ---- inside ----
+
+  // NEW_CONNECTION_ID and RETIRE_CONNECTION_ID share a bit: both are rare and small.
+  readonly #ids: SendingPart = {
+    write: (packet) => {
+      this.remoteIds.write(packet);
+      this.localIds.write(packet);
+    },
+    acked: () => {},
+    lost: () => {},
+  };
+
+  // Initial and Handshake packets are acknowledged at once (RFC 9000 §13.2.1).
+  #makeAckTracker(space: number): AckTracker {
+    return new AckTracker({ maxAckDelay: space === Space.APPLICATION ? this.transport.maxAckDelay : 0 });
+  }
+
+  #makePath(id: number, local: SocketAddress, remote: SocketAddress, validated: boolean): Path {
+    const { congestionControl, initialWindowPackets, pacing } = this.transport;
+    const recovery = new PathRecovery({
+      congestionControl,
+      initialWindowPackets,
+      pacing,
+      maxDatagramSize: BASE_DATAGRAM,
+    });
+    return new Path(id, local, remote, recovery, this.remoteIds.handshakeId, validated, BASE_DATAGRAM);
+  }
+
+  #openPath(id: number, local: SocketAddress, remote: SocketAddress): Path | null {
+    // RFC 9000 §9.5: an id is not used on two paths, unless the peer gave no other.
+    const fresh = this.remoteIds.take();
+    const path = this.#makePath(id, local, remote, false);
+    path.remoteId = fresh ?? this.paths.active.remoteId;
+    if (fresh !== null) this.remoteIds.announce(fresh);
+    return path;
+  }
+
+  #makeStreams(): Streams {
+    const { transport, isServer } = this;
+    const application = this.spaces[Space.APPLICATION] as PacketNumberSpace;
+    return new Streams({
+      role: isServer ? 'server' : 'client',
+      local: transport,
+      onPending: (bit, pending) => application.setPending(bit, pending),
+    });
+  }
+
+  #setInitialKeys(version: VersionInfo, id: Uint8Array): void {
+    const initial = this.spaces[Space.INITIAL] as PacketNumberSpace;
+    const { client, server } = initialKeys(this.config.provider, version, id);
+    initial.setSendKeys(this.isServer ? server : client);
+    initial.setReceiveKeys(this.isServer ? client : server);
+  }
+
+  #pto(): number {
+    return this.recovery.ptoFor(this.paths.active.recovery, Space.APPLICATION);
+  }
+
+  #sendClose(out: Uint8Array, now: number): SendInfo | null {
+    if (!this.closer.pending) return null;
+    const length = this.closer.build(out, 0, out.length, now);
+    if (length === 0) return null;
+    const { local, remote } = this.paths.active;
+    return { length, segmentSize: length, from: local, to: remote, ecn: 0, at: now };
+  }
+
+  #answer(now: number, step: () => void): void {
+    try {
+      step();
+      this.#receiver.readEarly(now);
+    } catch (error) {
+      this.#fail(error, now);
+    }
+  }
+
+  /** Closes for whatever was thrown, and gives the error to throw on. */
+  #fail(thrown: unknown, now: number): QuicError {
+    const { cause, frameType, error } = failureOf(thrown, this.handshake.refusal);
+    if (this.state.isOpen) this.closer.close(cause, frameType, error, now, this.closingPeriod());
+    return error;
+  }
+}
+
+/** Every path is assumed to carry this much, and nothing more until it is shown (RFC 9000 §14). */
+const BASE_DATAGRAM = 1200;
+
+const PACKET_TYPE_OF_SPACE: readonly number[] = [
+  PacketType.INITIAL,
+  PacketType.HANDSHAKE,
+  PacketType.ONE_RTT,
+];

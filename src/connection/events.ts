@@ -1,0 +1,41 @@
+// What a connection tells its owner, in order, through `nextEvent()`. Stream readiness is not here: it has its own
+// edge-triggered calls, because it happens per packet.
+
+import type { PrivateKey } from '../crypto/provider.ts';
+import type { QuicError } from '../errors.ts';
+import type { ClientHelloInfo } from '../tls/engine.ts';
+import type { SocketAddress } from '../util/address.ts';
+
+export type ConnectionEvent =
+  /** A server waits for `answerClientHello`. */
+  | { type: 'client-hello'; hello: ClientHelloInfo }
+  /** Waits for `answerVerification`. DER, leaf first. */
+  | {
+      type: 'verify';
+      certificates: readonly Uint8Array[];
+      serverName: string | null;
+      ocspResponse: Uint8Array | null;
+    }
+  /** Waits for `answerSignature`; only for keys that are marked as external. */
+  | { type: 'sign'; key: PrivateKey; scheme: number; content: Uint8Array }
+  /** The TLS handshake is complete (RFC 9001 §4.1.1). */
+  | { type: 'established' }
+  /** The handshake is confirmed (RFC 9001 §4.1.2). */
+  | { type: 'confirmed' }
+  /** For routing: packets with this id are ours from now on, or no longer. */
+  | { type: 'id-issued'; connectionId: Uint8Array }
+  | { type: 'id-retired'; connectionId: Uint8Array }
+  /** For routing: a datagram that ends with this token is a stateless reset of this connection (RFC 9000 §10.3). */
+  | { type: 'reset-token-added'; token: Uint8Array }
+  | { type: 'reset-token-removed'; token: Uint8Array }
+  /** A token for the next connection to this server (RFC 9000 §8.1.3). */
+  | { type: 'new-token'; token: Uint8Array }
+  /** The peer's address changed, validated. */
+  | { type: 'peer-migrated'; local: SocketAddress; remote: SocketAddress }
+  /** A path was validated, or not (RFC 9000 §8.2). */
+  | { type: 'path-validated'; local: SocketAddress; remote: SocketAddress }
+  | { type: 'path-failed'; local: SocketAddress; remote: SocketAddress }
+  /** Closing or draining began; `error` says who and why. */
+  | { type: 'closing'; error: QuicError }
+  /** The end: nothing will happen any more. */
+  | { type: 'closed'; error: QuicError };

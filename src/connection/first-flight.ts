@@ -1,0 +1,60 @@
+// What a client does about the packets that can only answer its first flight: Version Negotiation (RFC 9000 §6.2) and
+// Retry (RFC 9000 §17.2.5).
+
+import { verifyRetry } from '../crypto/retry-integrity.ts';
+import { quicError } from '../errors.ts';
+import { equal } from '../util/bytes.ts';
+import type { PacketHeader } from '../wire/header.ts';
+import type { ConnectionParts } from './parts.ts';
+
+export class FirstFlight {
+  readonly #parts: ConnectionParts;
+  /** The id that the client chose for its first Initial. */
+  readonly originalDestinationId: Uint8Array;
+  /** From the Retry that was followed. */
+  retrySourceId: Uint8Array | null = null;
+  /** A packet of the server was authentic: neither answer is possible any more. */
+  #answered = false;
+
+  constructor(parts: ConnectionParts, originalDestinationId: Uint8Array) {
+    this.#parts = parts;
+    this.originalDestinationId = originalDestinationId;
+  }
+
+  onAuthenticPacket(): void {
+    this.#answered = true;
+  }
+
+  /** Whether the packet was heeded. */
+  onVersionNegotiation(header: PacketHeader, bytes: Uint8Array): boolean {
+    const { config, closer, isServer, localIds } = this.#parts;
+    if (isServer || this.#answered || this.retrySourceId !== null) return false;
+    const dcid = bytes.subarray(header.dcidStart, header.dcidStart + header.dcidLength);
+    const scid = bytes.subarray(header.scidStart, header.scidStart + header.scidLength);
+    if (!equal(dcid, localIds.current) || !equal(scid, this.originalDestinationId)) return false;
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    for (let at = header.tokenStart; at + 4 <= header.end; at += 4) {
+      // RFC 9000 §6.2: a list with the version that was tried is no honest answer.
+      if (view.getUint32(at) === config.version) return false;
+    }
+    closer.abandon(quicError('ERR_QUIC_VERSION_NEGOTIATION', { remote: true }), false);
+    return true;
+  }
+
+  /** Whether the packet was heeded. */
+  onRetry(header: PacketHeader, bytes: Uint8Array, start: number): boolean {
+    const parts = this.#parts;
+    // RFC 9000 §17.2.5.2: one Retry, and only before any other packet.
+    if (parts.isServer || this.#answered || this.retrySourceId !== null || header.tokenLength === 0)
+      return false;
+    const scid = bytes.slice(header.scidStart, header.scidStart + header.scidLength);
+    if (equal(scid, this.originalDestinationId)) return false;
+    const packet = bytes.subarray(start, header.end);
+    if (!verifyRetry(parts.config.provider, parts.header.version, this.originalDestinationId, packet))
+      return false;
+    this.retrySourceId = scid;
+    const token = bytes.slice(header.tokenStart, header.tokenStart + header.tokenLength);
+    parts.onRetry(scid, token);
+    return true;
+  }
+}

@@ -1,0 +1,282 @@
+// Joins the TLS engine to the packet number spaces: CRYPTO bytes in and out, keys, transport parameters, and questions
+// that somebody outside answers (RFC 9001 §4, RFC 9000 §7). Knows no certificates.
+
+import { PacketKeys } from '../crypto/packet-keys.ts';
+import type { CipherSuite } from '../crypto/suites.ts';
+import { CRYPTO_ERROR_BASE, type QuicError, TransportError, TransportErrorCode } from '../errors.ts';
+import { TlsAlert } from '../tls/alerts.ts';
+import { createTlsClient } from '../tls/client.ts';
+import type { TlsEngine, TlsEvent } from '../tls/engine.ts';
+import { Level } from '../tls/level.ts';
+import { createTlsServer } from '../tls/server.ts';
+import { equal } from '../util/bytes.ts';
+import { FRAME } from '../wire/frame-table.ts';
+import {
+  DEFAULT_TRANSPORT_PARAMETERS,
+  decodeTransportParameters,
+  encodeTransportParameters,
+  type TransportParameters,
+} from '../wire/transport-parameters.ts';
+import type { ServerAnswer } from './config.ts';
+import type { ConnectionParts } from './parts.ts';
+import { type PacketNumberSpace, Space } from './space.ts';
+
+/** Transport parameters that only the connection knows. */
+export interface HandshakeIds {
+  /** Server: the destination id of the client's first Initial. */
+  originalDestinationId: Uint8Array | null;
+  /** Server: the source id of the Retry that the client followed. */
+  retrySourceId: Uint8Array | null;
+  /** Server: the token for stateless resets to the first id. */
+  resetToken: Uint8Array | null;
+}
+
+export class Handshake {
+  readonly #parts: ConnectionParts;
+  readonly #ids: HandshakeIds;
+  readonly engine: TlsEngine;
+  isComplete = false;
+  isConfirmed = false;
+  /** Why a certificate was refused, so that the application sees more than an alert. */
+  #refusal: QuicError | null = null;
+  #failed = false;
+
+  constructor(parts: ConnectionParts, ids: HandshakeIds) {
+    this.#parts = parts;
+    this.#ids = ids;
+    const { config } = parts;
+    const { provider, random, cipherSuites, groups } = config;
+    const shared = {
+      provider,
+      random,
+      ...(cipherSuites === undefined ? {} : { cipherSuites }),
+      ...(groups === undefined ? {} : { groups }),
+    };
+    this.engine = parts.isServer
+      ? createTlsServer(shared)
+      : createTlsClient({
+          ...shared,
+          serverName: config.serverName,
+          alpn: config.alpn,
+          transportParameters: this.#encodeParameters(),
+          verifyPeer: config.verifyPeer,
+          requestOcsp: config.requestOcsp,
+          ...(config.identity === undefined ? {} : { identity: config.identity }),
+        });
+  }
+
+  start(now: number): void {
+    this.engine.start();
+    this.#drain(now);
+  }
+
+  /** In-order bytes of a CRYPTO stream. */
+  receive(space: number, bytes: Uint8Array, now: number): void {
+    this.#run(now, () => this.engine.receive(LEVEL_OF_SPACE[space] as Level, bytes));
+  }
+
+  /** The answer to 'client-hello'; null refuses the name. */
+  answerClientHello(answer: ServerAnswer | null, now: number): void {
+    this.#run(now, () => {
+      if (answer === null) return this.engine.provideIdentity(null);
+      if (answer.transport !== undefined) this.#parts.applyTransport(answer.transport);
+      this.engine.provideIdentity({
+        certificates: answer.identity.certificates,
+        key: answer.identity.key,
+        alpn: answer.alpn,
+        clientCertificate: answer.clientCertificate,
+        transportParameters: this.#encodeParameters(),
+        ...(answer.identity.ocspResponse === undefined ? {} : { ocspResponse: answer.identity.ocspResponse }),
+      });
+    });
+  }
+
+  /** The answer to 'verify': null accepts. The alert number goes to the peer, the error to the application. */
+  answerVerification(refusal: { alert: number; error: QuicError } | null, now: number): void {
+    if (refusal !== null) this.#refusal = refusal.error;
+    this.#run(now, () => {
+      this.engine.provideVerification(
+        refusal === null ? null : new TlsAlert(refusal.alert, refusal.error.message),
+      );
+    });
+  }
+
+  /** The answer to 'sign'; null fails the handshake. */
+  answerSignature(signature: Uint8Array | null, now: number): void {
+    this.#run(now, () => this.engine.provideSignature(signature));
+  }
+
+  /** What to tell the application about a handshake that failed on this side. */
+  get refusal(): QuicError | null {
+    return this.#refusal;
+  }
+
+  /** RFC 9001 §4.1.3: no bytes of a lower level may be left when its keys are replaced. */
+  checkNoLeftover(space: PacketNumberSpace): void {
+    if (!space.crypto.hasGap) return;
+    throw new TransportError(
+      TransportErrorCode.PROTOCOL_VIOLATION,
+      FRAME.CRYPTO,
+      'handshake bytes left over',
+    );
+  }
+
+  #run(now: number, step: () => void): void {
+    if (this.#failed) return;
+    try {
+      step();
+    } catch (error) {
+      if (!(error instanceof TlsAlert)) throw error;
+      this.#failed = true;
+      // What the engine wrote before it failed is still due: a server's peer needs it to read the alert.
+      throw new TransportError(CRYPTO_ERROR_BASE + error.alert, FRAME.CRYPTO, error.reason);
+    }
+    this.#drain(now);
+  }
+
+  #drain(now: number): void {
+    for (;;) {
+      const event = this.engine.nextEvent();
+      if (event === null) return;
+      this.#on(event, now);
+    }
+  }
+
+  #on(event: TlsEvent, now: number): void {
+    const parts = this.#parts;
+    switch (event.type) {
+      case 'send':
+        this.#space(event.level).crypto.push(event.bytes);
+        return;
+      case 'keys':
+        this.#install(event.level, event.direction, event.suite, event.secret, now);
+        return;
+      case 'peer-transport-parameters':
+        parts.setRemoteParameters(this.#checkParameters(event.bytes));
+        return;
+      case 'client-hello': {
+        const { answer } = parts.config;
+        if (answer !== undefined) this.answerClientHello(answer, now);
+        else parts.emit({ type: 'client-hello', hello: event.hello });
+        return;
+      }
+      case 'verify':
+        parts.emit({
+          type: 'verify',
+          certificates: event.certificates,
+          serverName: event.serverName,
+          ocspResponse: event.ocspResponse,
+        });
+        return;
+      case 'sign':
+        this.answerSignature(parts.config.provider.sign(event.key, event.scheme, event.content), now);
+        return;
+      case 'complete':
+        this.isComplete = true;
+        parts.onComplete();
+        return;
+      case 'keylog':
+        parts.trace.keyLog(event.line);
+        return;
+      case 'ticket':
+        return;
+    }
+  }
+
+  #install(
+    level: Level,
+    direction: 'send' | 'receive',
+    suite: CipherSuite,
+    secret: Uint8Array,
+    _now: number,
+  ): void {
+    const parts = this.#parts;
+    const space = this.#space(level);
+    if (level === Level.HANDSHAKE) parts.recovery.setHandshakeKeysAvailable();
+    const keys = PacketKeys.fromSecret(parts.config.provider, parts.header.version, suite, secret);
+    if (direction === 'send') space.setSendKeys(keys);
+    else {
+      if (level === Level.HANDSHAKE) this.checkNoLeftover(parts.spaces[Space.INITIAL] as PacketNumberSpace);
+      if (level === Level.APPLICATION)
+        this.checkNoLeftover(parts.spaces[Space.HANDSHAKE] as PacketNumberSpace);
+      space.setReceiveKeys(keys);
+      parts.onReceiveKeys(space.index);
+    }
+  }
+
+  #space(level: Level): PacketNumberSpace {
+    return this.#parts.spaces[SPACE_OF_LEVEL[level] as number] as PacketNumberSpace;
+  }
+
+  #encodeParameters(): Uint8Array {
+    const { transport, localIds, config, isServer } = this.#parts;
+    const { originalDestinationId, retrySourceId, resetToken } = this.#ids;
+    const parameters: TransportParameters = {
+      ...DEFAULT_TRANSPORT_PARAMETERS,
+      maxIdleTimeout: transport.maxIdleTimeout,
+      maxUdpPayloadSize: transport.maxRecvUdpPayloadSize,
+      initialMaxData: transport.initialMaxData,
+      initialMaxStreamDataBidiLocal: transport.initialMaxStreamDataBidiLocal,
+      initialMaxStreamDataBidiRemote: transport.initialMaxStreamDataBidiRemote,
+      initialMaxStreamDataUni: transport.initialMaxStreamDataUni,
+      initialMaxStreamsBidi: transport.initialMaxStreamsBidi,
+      initialMaxStreamsUni: transport.initialMaxStreamsUni,
+      ackDelayExponent: transport.ackDelayExponent,
+      maxAckDelay: transport.maxAckDelay,
+      disableActiveMigration: transport.disableActiveMigration,
+      activeConnectionIdLimit: transport.activeConnectionIdLimit,
+      initialSourceConnectionId: localIds.current,
+    };
+    if (isServer) {
+      if (originalDestinationId !== null) parameters.originalDestinationConnectionId = originalDestinationId;
+      if (retrySourceId !== null) parameters.retrySourceConnectionId = retrySourceId;
+      if (resetToken !== null) parameters.statelessResetToken = resetToken;
+    }
+    if (!config.grease) return encodeTransportParameters(parameters);
+    // RFC 9000 §18.1: ids of the form 31 * N + 27 must be ignored, so that new ones can be added later.
+    const bytes = new Uint8Array(config.random.integer(16));
+    config.random.fill(bytes);
+    return encodeTransportParameters(parameters, {
+      id: BigInt(31 * config.random.integer(2 ** 24) + 27),
+      bytes,
+    });
+  }
+
+  /** The checks of RFC 9000 §7.3: ids in parameters must be those that were on the wire. */
+  #checkParameters(bytes: Uint8Array): TransportParameters {
+    const { isServer, remoteIds, firstFlight } = this.#parts;
+    const parameters = decodeTransportParameters(bytes, isServer ? 'client' : 'server');
+    if (!same(parameters.initialSourceConnectionId, remoteIds.handshakeId.connectionId)) {
+      throw mismatch('initial_source_connection_id');
+    }
+    if (isServer) return parameters;
+    if (!same(parameters.originalDestinationConnectionId, firstFlight.originalDestinationId)) {
+      throw mismatch('original_destination_connection_id');
+    }
+    const retry = firstFlight.retrySourceId;
+    const given = parameters.retrySourceConnectionId;
+    if (retry === null ? given !== undefined : !same(given, retry))
+      throw mismatch('retry_source_connection_id');
+    return parameters;
+  }
+}
+
+function same(given: Uint8Array | undefined, expected: Uint8Array): boolean {
+  return given !== undefined && equal(given, expected);
+}
+
+function mismatch(name: string): TransportError {
+  return new TransportError(
+    TransportErrorCode.TRANSPORT_PARAMETER_ERROR,
+    FRAME.CRYPTO,
+    `${name} is missing or not what was used`,
+  );
+}
+
+const LEVEL_OF_SPACE: readonly Level[] = [Level.INITIAL, Level.HANDSHAKE, Level.APPLICATION];
+const SPACE_OF_LEVEL: readonly number[] = [
+  Space.INITIAL,
+  Space.APPLICATION,
+  Space.HANDSHAKE,
+  Space.APPLICATION,
+];

@@ -1,0 +1,66 @@
+// The idle timeout and keep-alive (RFC 9000 §10.1), and the deadline of the handshake.
+
+export class Idle {
+  /** Milliseconds; 0 = none. */
+  #timeout = 0;
+  #keepAlive = 0;
+  #idleFrom: number;
+  #handshakeDeadline: number;
+  #lastReceived: number;
+  #sentSinceReceive = false;
+  #pinged = false;
+
+  constructor(now: number, handshakeTimeout: number) {
+    this.#idleFrom = now;
+    this.#lastReceived = now;
+    this.#handshakeDeadline = handshakeTimeout > 0 ? now + handshakeTimeout : Number.POSITIVE_INFINITY;
+  }
+
+  /** The smaller of both sides' values, where 0 means none (RFC 9000 §10.1). */
+  configure(local: number, remote: number, keepAlive: number): void {
+    this.#timeout = local === 0 ? remote : remote === 0 ? local : Math.min(local, remote);
+    this.#keepAlive = keepAlive;
+  }
+
+  get timeout(): number {
+    return this.#timeout;
+  }
+
+  /** An authentic packet came. */
+  onReceived(now: number): void {
+    this.#idleFrom = now;
+    this.#lastReceived = now;
+    this.#sentSinceReceive = false;
+    this.#pinged = false;
+  }
+
+  /** RFC 9000 §10.1: the first ack-eliciting packet since the last received one restarts the timer too. */
+  onSentEliciting(now: number): void {
+    if (this.#sentSinceReceive) return;
+    this.#sentSinceReceive = true;
+    this.#idleFrom = now;
+  }
+
+  onHandshakeComplete(): void {
+    this.#handshakeDeadline = Number.POSITIVE_INFINITY;
+  }
+
+  /** Waits at least three probe timeouts, so that loss alone does not end a connection (RFC 9000 §10.1). */
+  idleDeadline(pto: number): number {
+    if (this.#timeout === 0) return Number.POSITIVE_INFINITY;
+    return this.#idleFrom + Math.max(this.#timeout, 3 * pto);
+  }
+
+  get handshakeDeadline(): number {
+    return this.#handshakeDeadline;
+  }
+
+  get keepAliveDeadline(): number {
+    if (this.#keepAlive === 0 || this.#pinged) return Number.POSITIVE_INFINITY;
+    return Math.max(this.#lastReceived, this.#idleFrom) + this.#keepAlive;
+  }
+
+  onKeepAlive(): void {
+    this.#pinged = true;
+  }
+}

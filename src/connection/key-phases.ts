@@ -1,0 +1,177 @@
+// The 1-RTT keys: key phases, updates by either side, and how often a key may be used (RFC 9001 §6). Knows packets'
+// numbers and phase bits, not their contents.
+
+import type { PacketKeys } from '../crypto/packet-keys.ts';
+import type { Opener, Sealer } from '../crypto/provider.ts';
+import { TransportError, TransportErrorCode } from '../errors.ts';
+
+export class KeyPhases {
+  /** The phase bit of packets that we send. */
+  sendPhase: 0 | 1 = 0;
+  /** Key updates so far; generation 0 are the handshake's own keys. */
+  generation = 0;
+  /** When keys of the phase before are dropped; Infinity if none are held. */
+  deadline: number = Number.POSITIVE_INFINITY;
+  /** Packets sealed with one key before an update is started (RFC 9001 §6.6). */
+  confidentialityLimit: number;
+  /** Packets that may fail to open over all keys (RFC 9001 §6.6). */
+  integrityLimit: number;
+
+  #sendKeys: PacketKeys;
+  #sealer: Sealer;
+  #sealed = 0;
+  #firstSent = -1;
+  #acknowledged = false;
+
+  #receiveKeys: PacketKeys | null = null;
+  #opener: Opener | null = null;
+  #nextKeys: PacketKeys | null = null;
+  #previous: Opener | null = null;
+  #receivePhase: 0 | 1 = 0;
+  #firstReceived = 0;
+  #ackSent = true;
+  #failures = 0;
+
+  constructor(send: PacketKeys) {
+    this.#sendKeys = send;
+    this.#sealer = send.sealer();
+    this.confidentialityLimit = send.suite.confidentialityLimit;
+    this.integrityLimit = send.suite.integrityLimit;
+  }
+
+  /** 1-RTT packets can be opened from now on. */
+  setReceiveKeys(keys: PacketKeys): void {
+    this.#receiveKeys = keys;
+    this.#opener = keys.opener();
+    this.#prepareNext();
+  }
+
+  get canOpen(): boolean {
+    return this.#opener !== null;
+  }
+
+  get opener(): Opener | null {
+    return this.#opener;
+  }
+
+  /** The sealer for the next packet. Counts it against the limit of the key. */
+  sealerFor(packetNumber: number): Sealer {
+    if (this.#firstSent < 0) this.#firstSent = packetNumber;
+    this.#sealed++;
+    if (this.#sealed > this.confidentialityLimit) {
+      throw new TransportError(TransportErrorCode.AEAD_LIMIT_REACHED, 0, 'packets sealed with one key');
+    }
+    return this.#sealer;
+  }
+
+  /** So many packets used this key that it should be replaced; half of the limit leaves time for that. */
+  get shouldUpdate(): boolean {
+    return this.#sealed >= this.confidentialityLimit / 2;
+  }
+
+  /**
+   * Opens a packet whose header protection is off. Returns whether it was authentic; `onUpdate` is called when the
+   * packet shows that the peer began a new phase (RFC 9001 §6.2).
+   */
+  open(
+    buffer: Uint8Array,
+    start: number,
+    payloadStart: number,
+    end: number,
+    packetNumber: number,
+    phase: number,
+    now: number,
+    keepFor: number,
+  ): 'opened' | 'updated' | 'failed' {
+    const opener = this.#opener;
+    if (opener === null) return 'failed';
+    if (phase === this.#receivePhase) {
+      if (!opener.open(buffer, start, payloadStart, end, packetNumber)) return this.#failed();
+      if (packetNumber < this.#firstReceived) this.#firstReceived = packetNumber;
+      return 'opened';
+    }
+    if (packetNumber < this.#firstReceived) {
+      // RFC 9001 §6.3: a packet from before the update, delayed.
+      if (this.#previous?.open(buffer, start, payloadStart, end, packetNumber)) return 'opened';
+      return this.#failed();
+    }
+    const next = this.#nextKeys;
+    if (next === null || !next.opener().open(buffer, start, payloadStart, end, packetNumber))
+      return this.#failed();
+    const answersOurs = this.#receivePhase !== this.sendPhase;
+    // RFC 9001 §6.2: the peer may not go on to another phase before it saw an acknowledgement in this one.
+    if (!answersOurs && !this.#ackSent) {
+      throw new TransportError(
+        TransportErrorCode.KEY_UPDATE_ERROR,
+        0,
+        'key update before the last one was acknowledged',
+      );
+    }
+    this.#advanceReceive(next, packetNumber, now, keepFor);
+    if (answersOurs) return 'opened';
+    this.#advanceSend();
+    return 'updated';
+  }
+
+  /**
+   * Starts an update if the last one is acknowledged and its old keys are gone (RFC 9001 §6.1). Returns whether it
+   * began.
+   */
+  initiate(): boolean {
+    if (!this.#acknowledged || this.#receivePhase !== this.sendPhase || this.#previous !== null) return false;
+    this.#advanceSend();
+    return true;
+  }
+
+  /** We sent an ACK up to this number. */
+  onAckSent(largest: number): void {
+    if (largest >= this.#firstReceived && this.#receivePhase === this.sendPhase) this.#ackSent = true;
+  }
+
+  /** The peer acknowledged packets up to this number. */
+  onAcknowledged(largest: number): void {
+    if (this.#firstSent >= 0 && largest >= this.#firstSent) this.#acknowledged = true;
+  }
+
+  onTimeout(now: number): void {
+    if (now < this.deadline) return;
+    this.deadline = Number.POSITIVE_INFINITY;
+    this.#previous = null;
+  }
+
+  #advanceSend(): void {
+    this.#sendKeys = this.#sendKeys.next();
+    this.#sealer = this.#sendKeys.sealer();
+    this.sendPhase = this.sendPhase === 0 ? 1 : 0;
+    this.generation++;
+    this.#sealed = 0;
+    this.#firstSent = -1;
+    this.#acknowledged = false;
+  }
+
+  #advanceReceive(next: PacketKeys, packetNumber: number, now: number, keepFor: number): void {
+    this.#previous = this.#opener;
+    this.#receiveKeys = next;
+    this.#opener = next.opener();
+    this.#receivePhase = this.#receivePhase === 0 ? 1 : 0;
+    this.#firstReceived = packetNumber;
+    this.#ackSent = false;
+    this.deadline = now + keepFor;
+    this.#prepareNext();
+  }
+
+  // RFC 9001 §6.3: made ahead of its use, so that an update shows no other timing than an ordinary packet.
+  #prepareNext(): void {
+    if (this.#receiveKeys === null) return;
+    this.#nextKeys = this.#receiveKeys.next();
+    this.#nextKeys.opener();
+  }
+
+  #failed(): 'failed' {
+    this.#failures++;
+    if (this.#failures >= this.integrityLimit) {
+      throw new TransportError(TransportErrorCode.AEAD_LIMIT_REACHED, 0, 'packets that failed to open');
+    }
+    return 'failed';
+  }
+}

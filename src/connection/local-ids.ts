@@ -1,0 +1,196 @@
+// The connection ids that we gave to the peer (RFC 9000 §5.1): issuing, retirement, limits. Owns NEW_CONNECTION_ID
+// frames; the bytes of ids and reset tokens come from outside.
+
+import { quicError, TransportError, TransportErrorCode } from '../errors.ts';
+import { equal } from '../util/bytes.ts';
+import type { Frame } from '../wire/frame-reader.ts';
+import { FRAME } from '../wire/frame-table.ts';
+import { writeNewConnectionId } from '../wire/frame-writer.ts';
+import type { ConnectionIdSource } from './config.ts';
+import type { ConnectionEvent } from './events.ts';
+import { type PacketBuilder, type SendingPart, TokenKind } from './part.ts';
+
+/** A peer that retires ids faster than this per round trip is answered no faster (reliability: retirement loops). */
+export const MAX_RETIREMENTS = 10_000;
+
+interface LocalId {
+  sequence: number;
+  connectionId: Uint8Array;
+  resetToken: Uint8Array;
+  state: 'pending' | 'sent' | 'acked';
+}
+
+export class LocalIds implements SendingPart {
+  /** The peer's active_connection_id_limit (RFC 9000 §18.2). */
+  #peerLimit = 2;
+  #nextSequence = 1;
+  #retirePriorTo = 0;
+  #retirements = 0;
+  readonly #ids: LocalId[];
+  readonly #retired: Uint8Array[] = [];
+  readonly #source: ConnectionIdSource | undefined;
+  readonly #emit: (event: ConnectionEvent) => void;
+  readonly #setPending: (pending: boolean) => void;
+
+  constructor(
+    first: Uint8Array,
+    source: ConnectionIdSource | undefined,
+    emit: (event: ConnectionEvent) => void,
+    setPending: (pending: boolean) => void,
+  ) {
+    this.#ids = [{ sequence: 0, connectionId: first, resetToken: new Uint8Array(0), state: 'acked' }];
+    this.#source = source;
+    this.#emit = emit;
+    this.#setPending = setPending;
+  }
+
+  /** The id of the handshake, or the oldest one that is left. */
+  get current(): Uint8Array {
+    return (this.#ids[0] as LocalId).connectionId;
+  }
+
+  get isZeroLength(): boolean {
+    return this.#ids.length > 0 && this.current.length === 0;
+  }
+
+  get length(): number {
+    return this.#ids.length;
+  }
+
+  setPeerLimit(limit: number): void {
+    this.#peerLimit = limit;
+  }
+
+  /** How many more ids the peer takes. */
+  get left(): number {
+    return this.isZeroLength ? 0 : Math.max(0, this.#peerLimit - this.#ids.length);
+  }
+
+  /** Issues ids from the source until `target` are active. */
+  fill(target: number): void {
+    if (this.#source === undefined || this.isZeroLength) return;
+    while (this.#ids.length < Math.min(target, this.#peerLimit)) {
+      const { connectionId, resetToken } = this.#source.next();
+      this.#issue(connectionId, resetToken);
+    }
+  }
+
+  /** Issues one id (quiche's `new_scid`). Returns its sequence number. */
+  issue(connectionId: Uint8Array, resetToken: Uint8Array, retireIfNeeded: boolean): number {
+    if (this.isZeroLength)
+      throw quicError('ERR_QUIC_INVALID_STATE', { message: 'the connection uses zero-length ids' });
+    const same = this.#ids.find((id) => equal(id.connectionId, connectionId));
+    if (same !== undefined) {
+      if (equal(same.resetToken, resetToken)) return same.sequence;
+      throw quicError('ERR_QUIC_INVALID_STATE', { message: 'the id was issued with another reset token' });
+    }
+    if (this.#ids.length >= this.#peerLimit) {
+      if (!retireIfNeeded || this.#ids.length >= 2 * this.#peerLimit - 1)
+        throw quicError('ERR_QUIC_ID_LIMIT');
+      const oldest = this.#ids[this.#ids.length - this.#peerLimit] as LocalId;
+      if (oldest.state === 'pending') throw quicError('ERR_QUIC_ID_LIMIT');
+      this.#retirePriorTo = oldest.sequence + 1;
+    }
+    return this.#issue(connectionId, resetToken);
+  }
+
+  has(connectionId: Uint8Array): boolean {
+    return this.#ids.some((id) => equal(id.connectionId, connectionId));
+  }
+
+  /** Whether `bytes[start, start + length)` is one of ours. */
+  matches(bytes: Uint8Array, start: number, length: number): boolean {
+    outer: for (const { connectionId } of this.#ids) {
+      if (connectionId.length !== length) continue;
+      for (let i = 0; i < length; i++) if (connectionId[i] !== bytes[start + i]) continue outer;
+      return true;
+    }
+    return false;
+  }
+
+  all(): Uint8Array[] {
+    return this.#ids.map((id) => id.connectionId);
+  }
+
+  nextRetired(): Uint8Array | null {
+    return this.#retired.shift() ?? null;
+  }
+
+  /** RETIRE_CONNECTION_ID (RFC 9000 §19.16). `used` is the id that the packet with the frame was sent to. */
+  onRetire(frame: Frame, bytes: Uint8Array, usedStart: number, usedLength: number): void {
+    const sequence = frame.sequence;
+    if (sequence >= this.#nextSequence) throw violation('retires an id that was never issued');
+    if (this.isZeroLength) throw violation('retires a zero-length id');
+    const at = this.#ids.findIndex((id) => id.sequence === sequence);
+    if (at < 0) return;
+    const id = this.#ids[at] as LocalId;
+    if (sameBytes(id.connectionId, bytes, usedStart, usedLength))
+      throw violation('retires the id it was sent to');
+    // A peer that retires for ever makes us issue for ever.
+    if (++this.#retirements > MAX_RETIREMENTS) throw violation('retires ids without end');
+    this.#ids.splice(at, 1);
+    if (this.#retired.length < MAX_RETIRED_KEPT) this.#retired.push(id.connectionId);
+    this.#emit({ type: 'id-retired', connectionId: id.connectionId });
+    this.#target();
+  }
+
+  write(packet: PacketBuilder): void {
+    for (const id of this.#ids) {
+      if (id.state !== 'pending') continue;
+      if (packet.writer.remaining < NEW_CONNECTION_ID_SIZE) return;
+      const retirePriorTo = Math.min(this.#retirePriorTo, id.sequence);
+      writeNewConnectionId(packet.writer, id.sequence, retirePriorTo, id.connectionId, id.resetToken);
+      id.state = 'sent';
+      packet.token(TokenKind.NEW_CONNECTION_ID, id.sequence, 0, 0);
+    }
+    this.#setPending(false);
+  }
+
+  acked(_kind: number, sequence: number): void {
+    const id = this.#ids.find((each) => each.sequence === sequence);
+    if (id !== undefined) id.state = 'acked';
+  }
+
+  lost(_kind: number, sequence: number): void {
+    const id = this.#ids.find((each) => each.sequence === sequence);
+    if (id === undefined || id.state === 'acked') return;
+    id.state = 'pending';
+    this.#setPending(true);
+  }
+
+  #wanted = 0;
+
+  /** Keeps this many ids issued from now on. */
+  keep(target: number): void {
+    this.#wanted = target;
+    this.#target();
+  }
+
+  #target(): void {
+    if (this.#wanted > 0) this.fill(this.#wanted);
+  }
+
+  #issue(connectionId: Uint8Array, resetToken: Uint8Array): number {
+    const sequence = this.#nextSequence++;
+    this.#ids.push({ sequence, connectionId, resetToken, state: 'pending' });
+    this.#emit({ type: 'id-issued', connectionId });
+    this.#setPending(true);
+    return sequence;
+  }
+}
+
+/** Type, two sequence numbers, length, id, token at their largest. */
+const NEW_CONNECTION_ID_SIZE = 1 + 8 + 8 + 1 + 20 + 16;
+
+/** Retired ids kept for `nextRetired`, for owners that do not read events. */
+const MAX_RETIRED_KEPT = 64;
+
+function sameBytes(id: Uint8Array, bytes: Uint8Array, start: number, length: number): boolean {
+  if (id.length !== length) return false;
+  for (let i = 0; i < length; i++) if (id[i] !== bytes[start + i]) return false;
+  return true;
+}
+
+function violation(reason: string): TransportError {
+  return new TransportError(TransportErrorCode.PROTOCOL_VIOLATION, FRAME.RETIRE_CONNECTION_ID, reason);
+}

@@ -1,0 +1,71 @@
+// What the parts of a connection may ask of each other. The coordinator in connection.ts implements it; a part that
+// needs less takes less.
+
+import type { Recovery } from '../recovery/recovery.ts';
+import type { Trace } from '../trace/trace.ts';
+import type { TransportParameters } from '../wire/transport-parameters.ts';
+import type { Closer } from './closer.ts';
+import type { ConnectionConfig, TransportConfig } from './config.ts';
+import type { Control } from './control.ts';
+import type { EarlyPackets } from './early-packets.ts';
+import type { ConnectionEvent } from './events.ts';
+import type { FirstFlight } from './first-flight.ts';
+import type { Handshake } from './handshake.ts';
+import type { Idle } from './idle.ts';
+import type { LocalIds } from './local-ids.ts';
+import type { MtuDiscovery } from './mtu-discovery.ts';
+import type { HeaderContext, SentPacketSink } from './packet-builder.ts';
+import type { PacketNumbers } from './packet-numbers.ts';
+import type { Paths } from './paths.ts';
+import type { RemoteIds } from './remote-ids.ts';
+import type { PacketNumberSpace } from './space.ts';
+import type { StateMachine } from './state.ts';
+import type { Streams } from './streams/streams.ts';
+
+export interface ConnectionParts extends SentPacketSink {
+  readonly isServer: boolean;
+  readonly config: ConnectionConfig;
+  /** May be replaced once, by the answer to the ClientHello. */
+  readonly transport: TransportConfig;
+  readonly trace: Trace;
+  readonly state: StateMachine;
+  /** Initial, Handshake, Application. */
+  readonly spaces: readonly PacketNumberSpace[];
+  readonly recovery: Recovery;
+  readonly paths: Paths;
+  readonly localIds: LocalIds;
+  readonly remoteIds: RemoteIds;
+  readonly streams: Streams;
+  readonly handshake: Handshake;
+  readonly firstFlight: FirstFlight;
+  readonly control: Control;
+  readonly closer: Closer;
+  readonly idle: Idle;
+  readonly mtu: MtuDiscovery;
+  readonly numbers: PacketNumbers;
+  readonly early: EarlyPackets;
+  readonly header: HeaderContext;
+  /** The peer's parameters; defaults until they arrived. */
+  readonly remoteParameters: TransportParameters;
+  /** The peer's max_udp_payload_size (RFC 9000 §18.2). */
+  readonly peerMaxUdpPayload: number;
+  /** Anything but acknowledgements waits to be sent. */
+  readonly hasPending: boolean;
+
+  emit(event: ConnectionEvent): void;
+  /** Takes over the transport part of a server's answer, before EncryptedExtensions. */
+  applyTransport(changes: Partial<TransportConfig>): void;
+  /** The peer's transport parameters, checked. */
+  setRemoteParameters(parameters: TransportParameters): void;
+  discardSpace(index: number): void;
+  /** Keys to read a space with are there: packets that came too early are read now. */
+  onReceiveKeys(space: number): void;
+  /** The TLS handshake is complete. */
+  onComplete(): void;
+  /** A Retry was heeded: the first flight goes out again to the new id, with the token. */
+  onRetry(sourceId: Uint8Array, token: Uint8Array): void;
+  /** The handshake is confirmed (RFC 9001 §4.1.2). */
+  onConfirmed(): void;
+  /** Three probe timeouts: how long closing, draining and old keys last. */
+  closingPeriod(): number;
+}

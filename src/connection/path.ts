@@ -1,0 +1,67 @@
+// One network path of a connection: two addresses, and everything that belongs to the route between them (RFC 9000 §9,
+// RFC 9002 §9.4): validation, anti-amplification, RTT and congestion, MTU. Knows no packets.
+
+import type { PathRecovery } from '../recovery/path-recovery.ts';
+import type { SocketAddress } from '../util/address.ts';
+import type { RemoteId } from './remote-ids.ts';
+
+export type PathState = 'unknown' | 'validating' | 'validated' | 'failed';
+
+/** PATH_RESPONSE frames that may wait on one path; more challenges are ignored (RFC 9000 §8.2.2). */
+export const MAX_PATH_RESPONSES = 3;
+
+/** PATH_CHALLENGE frames on one path whose answer still counts. */
+export const MAX_OUTSTANDING_CHALLENGES = 3;
+
+export class Path {
+  readonly id: number;
+  readonly local: SocketAddress;
+  readonly remote: SocketAddress;
+  readonly recovery: PathRecovery;
+  /** The id that packets on this path go to. */
+  remoteId: RemoteId;
+  state: PathState = 'unknown';
+  /** The peer is known to receive at this address (RFC 9000 §8.1); until then sending is limited. */
+  addressValidated: boolean;
+  bytesReceived = 0;
+  bytesSent = 0;
+  /** Largest UDP payload that is sent here. */
+  mtu: number;
+
+  /** Answers that wait to be sent, 8 bytes each. */
+  readonly responses: Uint8Array[] = [];
+  /** Challenges that wait for an answer, 8 bytes each. */
+  readonly challenges: Uint8Array[] = [];
+  challengePending = false;
+  challengesSent = 0;
+  /** When the last challenge is given up. */
+  deadline: number = Number.POSITIVE_INFINITY;
+
+  constructor(
+    id: number,
+    local: SocketAddress,
+    remote: SocketAddress,
+    recovery: PathRecovery,
+    remoteId: RemoteId,
+    addressValidated: boolean,
+    mtu: number,
+  ) {
+    this.id = id;
+    this.local = local;
+    this.remote = remote;
+    this.recovery = recovery;
+    this.remoteId = remoteId;
+    this.addressValidated = addressValidated;
+    this.mtu = mtu;
+  }
+
+  /** Bytes that may still go to an address that is not validated (RFC 9000 §8.1). */
+  amplificationRoom(factor: number): number {
+    if (this.addressValidated) return Number.POSITIVE_INFINITY;
+    return factor * this.bytesReceived - this.bytesSent;
+  }
+
+  get wantsProbe(): boolean {
+    return this.challengePending || this.responses.length > 0;
+  }
+}

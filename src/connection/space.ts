@@ -1,0 +1,63 @@
+// One packet number space (RFC 9000 §12.3): its keys, its numbers, what to acknowledge, its CRYPTO stream and what
+// waits to be sent. Initial and Handshake end early; Application lives as long as the connection.
+
+import type { PacketKeys } from '../crypto/packet-keys.ts';
+import type { Opener, Sealer } from '../crypto/provider.ts';
+import type { AckTracker } from '../recovery/ack-tracker.ts';
+import { CryptoStream } from './crypto-stream.ts';
+import { KeyPhases } from './key-phases.ts';
+import { PartBit } from './part.ts';
+
+export const Space = { INITIAL: 0, HANDSHAKE: 1, APPLICATION: 2 } as const;
+
+export class PacketNumberSpace {
+  readonly index: number;
+  readonly acks: AckTracker;
+  readonly crypto: CryptoStream;
+  /** Bits of parts that have something to send here; see `PartBit`. */
+  pending = 0;
+  nextPacketNumber = 0;
+  /** Initial and Handshake: the one key each way. */
+  sealer: Sealer | null = null;
+  opener: Opener | null = null;
+  /** Application: keys by phase. */
+  phases: KeyPhases | null = null;
+  /** Keys were thrown away; packets are neither sent nor read any more (RFC 9001 §4.9). */
+  discarded = false;
+
+  constructor(index: number, acks: AckTracker) {
+    this.index = index;
+    this.acks = acks;
+    this.crypto = new CryptoStream(index, (pending) => this.setPending(PartBit.CRYPTO, pending));
+  }
+
+  setPending(bit: number, pending: boolean): void {
+    if (pending) this.pending |= bit;
+    else this.pending &= ~bit;
+  }
+
+  setSendKeys(keys: PacketKeys): void {
+    if (this.index === Space.APPLICATION) this.phases = new KeyPhases(keys);
+    else this.sealer = keys.sealer();
+  }
+
+  setReceiveKeys(keys: PacketKeys): void {
+    if (this.index === Space.APPLICATION) this.phases?.setReceiveKeys(keys);
+    else this.opener = keys.opener();
+  }
+
+  get canSend(): boolean {
+    return this.sealer !== null || this.phases !== null;
+  }
+
+  get canReceive(): boolean {
+    return this.opener !== null || this.phases?.canOpen === true;
+  }
+
+  discard(): void {
+    this.discarded = true;
+    this.sealer = null;
+    this.opener = null;
+    this.pending = 0;
+  }
+}

@@ -1,0 +1,174 @@
+// Decides what goes into the next datagram: which path, which spaces, how much, and when not (congestion, pacing,
+// anti-amplification). Calls parts whose bit is pending; knows no frame but ACK and PING.
+
+import { writePing } from '../wire/frame-writer.ts';
+import { writeAckFrame } from './acknowledge.ts';
+import { DatagramBuilder } from './packet-builder.ts';
+import type { SendingPart } from './part.ts';
+import type { ConnectionParts } from './parts.ts';
+import type { Path } from './path.ts';
+import { type PacketNumberSpace, Space } from './space.ts';
+
+/** Smallest datagram that carries an ack-eliciting Initial, or probes a path (RFC 9000 §14.1, §8.2.1). */
+export const MIN_INITIAL_DATAGRAM = 1200;
+
+export class Transmitter {
+  readonly #parts: ConnectionParts;
+  readonly #builder = BUILDER;
+  readonly #order: readonly { bit: number; part: (space: PacketNumberSpace) => SendingPart }[];
+  /** When pacing lets the next packet go; Infinity while nothing waits for it. */
+  pacedUntil: number = Number.POSITIVE_INFINITY;
+  /** The path of the datagram that was built last. */
+  path: Path;
+
+  constructor(
+    parts: ConnectionParts,
+    order: readonly { bit: number; part: (space: PacketNumberSpace) => SendingPart }[],
+  ) {
+    this.#parts = parts;
+    this.#order = order;
+    this.path = parts.paths.active;
+  }
+
+  /** Builds one datagram in `out[start, end)`. Returns its length, or 0 if nothing may or need be sent. */
+  build(out: Uint8Array, start: number, end: number, now: number): number {
+    const { paths } = this.#parts;
+    const probe = paths.nextProbe();
+    if (probe !== null && this.#parts.spaces[Space.APPLICATION]?.canSend) {
+      const length = this.#buildProbe(probe, out, start, end, now);
+      if (length > 0) return length;
+    }
+    return this.#buildOn(paths.active, out, start, end, now);
+  }
+
+  #buildOn(path: Path, out: Uint8Array, start: number, end: number, now: number): number {
+    const parts = this.#parts;
+    const room = path.amplificationRoom(parts.config.maxAmplificationFactor);
+    const size = Math.min(end - start, path.mtu, parts.peerMaxUdpPayload);
+    const limited = room < size;
+    // RFC 9000 §14.1: an ack-eliciting Initial needs 1200 bytes, so it waits for more credit.
+    const needed = parts.spaces[Space.INITIAL]?.pending !== 0 ? MIN_INITIAL_DATAGRAM : MIN_USEFUL_DATAGRAM;
+    if (limited && room < needed) {
+      this.#blockedByAmplification();
+      return 0;
+    }
+    const limit = start + Math.min(size, room);
+    const builder = this.#builder;
+    const { recovery } = parts;
+    const mtuProbe = parts.mtu.probeSize(path, now, end - start);
+    if (mtuProbe > 0 && !limited && path.recovery.windowRoom >= mtuProbe)
+      return this.#buildMtuProbe(path, out, start, mtuProbe, now);
+
+    builder.begin(out, start, limit, path, 'normal', now);
+    this.pacedUntil = Number.POSITIVE_INFINITY;
+    const windowOpen = !parts.hasPending || this.#mayPend(path, now);
+    for (const space of parts.spaces) {
+      if (space === null || !space.canSend) continue;
+      const probing = recovery.probesPending(space.index) > 0;
+      const mayPend = (windowOpen || probing) && space.pending !== 0;
+      // 1-RTT acknowledgements wait until the peer can read them.
+      const wantsAck = space.acks.shouldAck(now);
+      if (!mayPend && !probing && !wantsAck) continue;
+      if (probing) this.#prepareProbe(space);
+      builder.intent = probing ? 'pto-probe' : 'normal';
+      if (!builder.openPacket(space, parts.header, recovery.largestAcked(space.index))) break;
+      if (wantsAck || space.acks.pending) writeAckFrame(parts, space, builder);
+      if (windowOpen || probing) this.#writeParts(space);
+      if (probing && !builder.isAckEliciting && builder.writer.remaining > 0) {
+        writePing(builder.writer);
+        builder.ackEliciting();
+      }
+      if (!builder.isAckEliciting && builder.hasFrames && recovery.wantsAckEliciting(space.index, now)) {
+        writePing(builder.writer);
+        builder.ackEliciting();
+      }
+      if (builder.closePacket()) {
+        space.nextPacketNumber = parts.numbers.next(space, space.nextPacketNumber);
+        if (probing) recovery.sendProbe(space.index);
+      }
+    }
+    if (builder.count === 0) return 0;
+    return this.#finish(path, limit - start, room);
+  }
+
+  /** PATH_CHALLENGE and PATH_RESPONSE on a path that is not active, in datagrams of at least 1200 bytes. */
+  #buildProbe(path: Path, out: Uint8Array, start: number, end: number, now: number): number {
+    const parts = this.#parts;
+    const room = path.amplificationRoom(parts.config.maxAmplificationFactor);
+    const limit = start + Math.min(end - start, MIN_INITIAL_DATAGRAM, room);
+    const space = parts.spaces[Space.APPLICATION] as PacketNumberSpace;
+    const builder = this.#builder;
+    builder.begin(out, start, limit, path, 'path-probe', now);
+    if (!builder.openPacket(space, parts.header, parts.recovery.largestAcked(space.index))) return 0;
+    parts.paths.write(builder);
+    if (!builder.closePacket()) return 0;
+    space.nextPacketNumber = parts.numbers.next(space, space.nextPacketNumber);
+    return this.#finish(path, limit - start, room);
+  }
+
+  /** PING and PADDING of a size that the path is not known to carry (RFC 9000 §14.4). */
+  #buildMtuProbe(path: Path, out: Uint8Array, start: number, size: number, now: number): number {
+    const parts = this.#parts;
+    const space = parts.spaces[Space.APPLICATION] as PacketNumberSpace;
+    const builder = this.#builder;
+    builder.begin(out, start, start + size, path, 'mtu-probe', now);
+    if (!builder.openPacket(space, parts.header, parts.recovery.largestAcked(space.index))) return 0;
+    parts.mtu.write(builder);
+    if (!builder.closePacket()) return 0;
+    space.nextPacketNumber = parts.numbers.next(space, space.nextPacketNumber);
+    return this.#send(path, size);
+  }
+
+  /** Whether congestion window and pacer let a full datagram go now. */
+  #mayPend(path: Path, now: number): boolean {
+    const at = path.recovery.timeToSend(now, path.mtu);
+    if (at <= now) return true;
+    if (at < Number.POSITIVE_INFINITY) this.pacedUntil = at;
+    path.recovery.noteBlocked(now);
+    return false;
+  }
+
+  #writeParts(space: PacketNumberSpace): void {
+    const builder = this.#builder;
+    for (const { bit, part } of this.#order) {
+      if ((space.pending & bit) === 0) continue;
+      part(space).write(builder);
+      if (builder.writer.remaining < MIN_FRAME) return;
+    }
+  }
+
+  /** A probe carries data that may have been lost rather than a bare PING (RFC 9002 §6.2.4). */
+  #prepareProbe(space: PacketNumberSpace): void {
+    if (space.pending !== 0) return;
+    if (space.index !== Space.APPLICATION) space.crypto.repeatUnacked();
+    else this.#parts.recovery.retransmitOldest(space.index);
+  }
+
+  #finish(path: Path, limit: number, room: number): number {
+    const builder = this.#builder;
+    const { isServer } = this.#parts;
+    const pad = isServer ? builder.hasAckElicitingInitial : builder.hasInitial;
+    const padProbe = builder.carriesPathProbe && room >= MIN_INITIAL_DATAGRAM;
+    return this.#send(path, pad || padProbe ? Math.min(MIN_INITIAL_DATAGRAM, limit) : 0);
+  }
+
+  #send(path: Path, atLeast: number): number {
+    const length = this.#builder.finish(atLeast, this.#parts);
+    path.bytesSent += length;
+    this.path = path;
+    return length;
+  }
+
+  #blockedByAmplification(): void {
+    this.#parts.recovery.setAntiAmplificationBlocked(true);
+  }
+}
+
+/** A datagram with less room is not begun. */
+const MIN_USEFUL_DATAGRAM = 128;
+
+/** No frame is tried in less room than this. */
+const MIN_FRAME = 3;
+
+/** One for all connections: a datagram is built and sealed within one call. */
+const BUILDER = new DatagramBuilder();
