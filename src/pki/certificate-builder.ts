@@ -8,7 +8,6 @@
 import {
   createHash,
   createPublicKey,
-  generateKeyPair,
   generateKeyPairSync,
   type KeyObject,
   randomBytes,

@@ -56,10 +56,11 @@ const ALWAYS = { notBefore: new Date(0), notAfter: new Date('2199-12-31T23:59:59
 
 const cache = new Map<string, unknown>();
 
-/** A root or, with `parent`, an intermediate. Cached by its options when it has no parent. */
+/** A root or, with `parent`, an intermediate. Cached by its options when neither parent, key nor issuer is given. */
 export function makeTestAuthority(options: TestAuthorityOptions = {}): TestAuthority {
   const { parent, ...rest } = options;
-  return cached('authority', parent === undefined ? rest : null, () => {
+  const cacheable = parent === undefined && rest.key === undefined && rest.issuer === undefined;
+  return cached('authority', cacheable ? rest : null, () => {
     const made = makeCertificateSync({
       ...ALWAYS,
       subject:
