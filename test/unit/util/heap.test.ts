@@ -31,10 +31,20 @@ test('the earliest deadline is always in front, whatever was set, moved and dele
       deadlines.set(item, deadline);
     }
     assert.equal(heap.size, deadlines.size);
+    assertOrdered(items);
     const front = heap.peek();
     assert.equal(front?.heapDeadline, deadlines.size === 0 ? undefined : Math.min(...deadlines.values()));
   }
 });
+
+/** No item is due before the one above it, and each knows its place. */
+function assertOrdered(items: readonly Item[]): void {
+  const inside: Item[] = [];
+  for (const item of items) if (item.heapIndex >= 0) inside[item.heapIndex] = item;
+  inside.forEach((item, i) => {
+    if (i > 0) assert.ok(inside[(i - 1) >> 1].heapDeadline <= item.heapDeadline);
+  });
+}
 
 test('a deleted item can be put back', () => {
   const heap = new TimerHeap<Item>();

@@ -6,6 +6,9 @@ test('items leave in the order they came, across growth and wrap-around', () => 
   const ring = new Ring<number>();
   let next = 0;
   let expected = 0;
+  // Growth must also meet a head in the middle of the array.
+  for (; next < 3; next++) ring.push(next);
+  for (; expected < 3; expected++) assert.equal(ring.shift(), expected);
   for (let round = 0; round < 50; round++) {
     for (let i = 0; i < 5; i++) ring.push(next++);
     for (let i = 0; i < 4; i++) assert.equal(ring.shift(), expected++);

@@ -37,3 +37,10 @@ test('RFC 9000 §17.1 late packets are read back as well', () => {
   assert.equal(decodePacketNumber(0xff, 1, 0), 0xff);
   assert.equal(decodePacketNumber(encodePacketNumber(65530, 2), 2, 65600), 65530);
 });
+
+test('RFC 9000 §A.3 at exactly half a window the choice is that of the sample algorithm', () => {
+  assert.equal(decodePacketNumber(0x00, 1, 0x180), 0x200);
+  assert.equal(decodePacketNumber(0x01, 1, 0x180), 0x101);
+  assert.equal(decodePacketNumber(0x80, 1, 0x100), 0x180);
+  assert.equal(decodePacketNumber(0x81, 1, 0x100), 0x81);
+});
