@@ -106,6 +106,8 @@ func (c *client) connect(number int, jobs []job, awaitTicket bool) error {
 	}
 	var packets net.PacketConn = socket
 	if c.options.number("rebind", 0) > 0 {
+		// A client that only receives has to show its new port, or the server goes on to send to the old one.
+		c.config.KeepAlivePeriod = 100 * time.Millisecond
 		c.socket = &movingSocket{current: socket}
 		packets = c.socket
 	}

@@ -62,6 +62,7 @@ async function connect(number, jobs, session, awaitTicket) {
     established: false,
     datagrams: { sent: 0, received: 0, waiting: null, reported: false },
     closing: false,
+    over: false,
     scheduled: false,
     alarm: new common.Alarm(),
     awaitTicket,
@@ -134,6 +135,7 @@ function work(state) {
     for (const id of connection.readable()) read(state, id);
     for (const [id, stream] of state.streams) write(state, id, stream);
     if (state.established) {
+      common.issueConnectionIds(connection, common.ignore, common.ignore);
       exchangeDatagrams(state);
       pathEvents(state);
       closeWhenDone(state);
@@ -160,7 +162,6 @@ function established(state) {
     resumed: connection.isResumed(),
     zeroRtt: state.started > 0 && connection.isResumed(),
   });
-  common.issueConnectionIds(connection, () => {});
 }
 
 function startStreams(state) {
@@ -248,6 +249,9 @@ function moveOnTheWay(state) {
       state.nat = state.sockets.get(outer.port);
       state.sockets.delete(outer.port);
       common.emit('rebind', { connection: state.number, port: outer.port });
+      // A client that only receives has to show its new port, or the server goes on to send to the old one.
+      state.connection.sendAckEliciting();
+      wake(state);
     });
   } else if ('migrate' in options && state.moves === 0) {
     state.moves++;
@@ -313,6 +317,8 @@ function closeWhenDone(state) {
 function ended(state) {
   const { connection, jobs, streams } = state;
   state.alarm.clear();
+  if (state.over) return;
+  state.over = true;
   if (!state.established || state.started < jobs.length || streams.size > 0) ok = false;
   common.emit('closed', { connection: state.number, ...common.closedValues(connection) });
   setTimeout(state.finish, 20); // dgram sends what flush() gave it

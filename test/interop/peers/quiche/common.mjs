@@ -83,8 +83,12 @@ export function keyLog(connection) {
   if (process.env.SSLKEYLOGFILE) connection.setKeylog(process.env.SSLKEYLOGFILE);
 }
 
-/** Gives the peer spare connection ids, without which it cannot migrate; calls back with each. */
-export function issueConnectionIds(connection, issued) {
+/**
+ * Gives the peer spare connection ids, without which it cannot migrate, and new ones for those it retired; calls back
+ * with each.
+ */
+export function issueConnectionIds(connection, issued, retired) {
+  for (let id = connection.retiredScidNext(); id; id = connection.retiredScidNext()) retired(id);
   while (connection.sourceCidsLeft() > 0) {
     const id = randomBytes(16);
     connection.newSourceCid(id, BigInt(`0x${randomBytes(16).toString('hex')}`), false);
@@ -163,4 +167,4 @@ export function streamErrorCode(error) {
   return match === null ? null : Number(match[1]);
 }
 
-function ignore() {}
+export function ignore() {}

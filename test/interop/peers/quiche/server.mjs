@@ -131,6 +131,10 @@ function work(session) {
   const { connection } = session;
   if (connection.isEstablished() || connection.isInEarlyData()) {
     if (connection.isEstablished() && !session.established) established(session);
+    if (session.established) {
+      const forget = (id) => routes.delete(key(id));
+      common.issueConnectionIds(connection, (id) => route(session, id), forget);
+    }
     for (const id of connection.readable()) {
       if (id % 4 === 0 && !session.streams.has(id)) open(session, id);
     }
@@ -168,7 +172,6 @@ function established(session) {
     remote: `${remote.host}:${remote.port}`,
     resumed: connection.isResumed(),
   });
-  common.issueConnectionIds(connection, (id) => route(session, id));
 }
 
 function ended(session) {
