@@ -74,7 +74,7 @@ export class Certificate {
     outer.finish();
     const tbs = certificate.enter();
     const outerAlgorithm = certificate.element(Tag.SEQUENCE);
-    certificate.value(Tag.BIT_STRING);
+    if (certificate.value(Tag.BIT_STRING)[0] !== 0) throw new DerError('a signature that is not whole bytes');
     certificate.finish();
 
     this.version = tbs.tag === 0xa0 ? derSmallInteger(tbs.enter(0xa0).value(Tag.INTEGER)) + 1 : 1;

@@ -1,7 +1,7 @@
 /**
  * GeneralName (RFC 5280 §4.2.1.6) as it stands in subjectAltName and in name constraints: kind and raw value.
  */
-import { type DerReader, derAscii } from './der.ts';
+import { DerError, type DerReader, derAscii } from './der.ts';
 
 /** One name. IP addresses stay bytes (4 or 16; twice that in constraints), directory names stay the DER of the Name. */
 export type GeneralName =
@@ -25,7 +25,12 @@ export function readGeneralName(reader: DerReader): GeneralName {
       return { kind: 'uri', value: derAscii(reader.value()) };
     case 0x87:
       return { kind: 'ip', value: reader.value() };
-    default:
+    case 0xa0: // otherName
+    case 0xa3: // x400Address
+    case 0xa5: // ediPartyName
+    case 0x88: // registeredID
       return { kind: 'other', value: reader.element() };
+    default:
+      throw new DerError('a general name of an unknown kind');
   }
 }
