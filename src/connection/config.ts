@@ -107,6 +107,8 @@ export interface ConnectionConfig {
   maxAmplificationFactor: number;
   /** Sends a reserved transport parameter (RFC 9000 §18.1). Default true. */
   grease: boolean;
+  /** Collect what happened to streams for `nextNotice`; whoever sets it drains them. */
+  streamNotices: boolean;
   /** Issues spare connection ids by itself; without one the application calls `newSourceCid`. */
   idSource: ConnectionIdSource | undefined;
   alpn: readonly string[];

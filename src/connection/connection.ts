@@ -396,11 +396,15 @@ export class ConnectionCore implements ConnectionParts {
   }
 
   #makeStreams(): Streams {
-    const { transport, isServer } = this;
+    const { transport, isServer, config } = this;
     const application = this.spaces[Space.APPLICATION] as PacketNumberSpace;
     return new Streams({
       role: isServer ? 'server' : 'client',
       local: transport,
+      maxConnectionWindow: transport.maxConnectionWindow,
+      maxStreamWindow: transport.maxStreamWindow,
+      maxSendBuffer: transport.maxSendBuffer,
+      notices: config.streamNotices,
       onPending: (bit, pending) => application.setPending(bit, pending),
     });
   }
