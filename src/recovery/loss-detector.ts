@@ -88,7 +88,10 @@ export class LossDetector {
       const lossTime = sent.sentTime(slot) + lossDelay;
       if (lossTime <= now || this.#isBehind(state, packetNumber)) {
         if (this.#declareLost(state, slot, path, now)) congested = path;
-      } else if (lossTime < state.lossTime) state.lossTime = lossTime;
+      } else if (lossTime < state.lossTime && (flags & SentFlag.IN_FLIGHT) !== 0) {
+        // No timer for an ACK-only packet: it can wait for the next event.
+        state.lossTime = lossTime;
+      }
     }
     sent.advance();
     if (congested !== null) this.#onPersistentCongestion(state, congested, now);

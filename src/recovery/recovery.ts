@@ -148,8 +148,9 @@ export class Recovery {
       }
       this.#lastEvent = now;
     }
-    if (open.sent.overfull) this.#losses.shed(open, now);
-    if (inFlight) this.#arm();
+    const overfull = open.sent.overfull;
+    if (overfull) this.#losses.shed(open, now);
+    if (inFlight || overfull) this.#arm();
   }
 
   /** The open packet does not leave; its number is free again. */

@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { PathRecovery } from '../../../src/recovery/path-recovery.ts';
+import { Harness } from './support.ts';
+
+test('RFC 9002 §7 the window less what is in flight may be sent', () => {
+  const path = new PathRecovery();
+  assert.equal(path.windowRoom, 12_000);
+  assert.equal(path.sendAllowance(0), 12_000);
+  for (let i = 0; i < 9; i++) path.onSent(0, 1200);
+  assert.equal(path.windowRoom, 1200);
+  assert.equal(path.timeToSend(0), 0);
+  path.onSent(0, 1200);
+  assert.equal(path.windowRoom, 0);
+  assert.equal(path.sendAllowance(0), 0);
+  assert.equal(path.timeToSend(0), Number.POSITIVE_INFINITY);
+  path.onSent(0, 1200);
+  assert.equal(path.windowRoom, 0, 'a probe may exceed the window');
+  path.onDelivered(10, 1200);
+  path.onLost(1200);
+  path.onDiscarded(1200);
+  assert.equal(path.bytesInFlight, 8 * 1200);
+});
+
+test('RFC 9002 §7.7 what the window lets go is paced by 1.25 windows per round trip after slow start', () => {
+  const path = new PathRecovery({ initialWindowPackets: 100 });
+  path.rtt.update(100, 0, 0);
+  path.congestion.onCongestionEvent(0, -1);
+  assert.equal(path.congestion.window, 84_000);
+  assert.equal(path.pacingRate, (1.25 * 84_000) / 100);
+  assert.equal(path.sendAllowance(0), 12_000);
+  for (let i = 0; i < 10; i++) path.onSent(0, 1200);
+  assert.equal(path.sendAllowance(0), 0);
+  assert.equal(path.timeToSend(0), 1200 / 1050);
+  const unpaced = new PathRecovery({ initialWindowPackets: 100, pacing: false });
+  for (let i = 0; i < 10; i++) unpaced.onSent(0, 1200);
+  assert.equal(unpaced.sendAllowance(0), 108_000);
+  assert.equal(unpaced.timeToSend(0), 0);
+});
+
+test('RFC 9002 §7.7 in slow start the rate runs ahead of the window that doubles', () => {
+  const path = new PathRecovery();
+  path.rtt.update(100, 0, 0);
+  assert.equal(path.pacingRate, 240);
+});
+
+test('RFC 9002 §7.7 a link without delay has a finite rate', () => {
+  const path = new PathRecovery();
+  path.rtt.update(0, 0, 0);
+  path.onSent(0, 1200);
+  path.onSent(1, 1200);
+  assert.ok(Number.isFinite(path.pacingRate));
+  assert.equal(path.timeToSend(1), 1);
+});
+
+test('RFC 9002 §7.8 the window grows only where it was the limit', () => {
+  const sparse = new Harness();
+  for (let round = 0; round < 50; round++) {
+    const n = sparse.send(round * 100);
+    sparse.ack(round * 100 + 50, [[n, n]]);
+  }
+  assert.equal(sparse.path.congestion.window, 12_000);
+
+  const full = new Harness();
+  for (let i = 0; i < 10; i++) full.send(0);
+  full.ack(50, [[0, 9]]);
+  assert.equal(full.path.congestion.window, 24_000);
+});
+
+test('RFC 9002 §7.8 all ACKs of one turn count against the same full window', () => {
+  const harness = new Harness();
+  for (let i = 0; i < 10; i++) harness.send(0);
+  for (let i = 0; i < 10; i += 2) harness.ack(50, [[0, i + 1]]);
+  assert.equal(harness.path.congestion.window, 24_000);
+});
+
+test('RFC 9002 §7.8 a sender that only the pacer held back is not limited by the application', () => {
+  const harness = new Harness();
+  for (let i = 0; i < 5; i++) harness.send(0);
+  harness.path.noteBlocked(1);
+  harness.ack(50, [[0, 4]]);
+  assert.equal(harness.path.congestion.window, 18_000);
+});
+
+test('C81 another controller takes over while data is in flight, and goes on from the window', () => {
+  const path = new PathRecovery();
+  assert.equal(path.congestion.name, 'cubic');
+  path.onSent(0, 1200);
+  path.congestion.onCongestionEvent(10, 0);
+  const { window, slowStartThreshold } = path.congestion;
+  path.setCongestionControl('reno');
+  assert.equal(path.congestion.name, 'reno');
+  assert.equal(path.congestion.window, window);
+  assert.equal(path.congestion.slowStartThreshold, slowStartThreshold);
+  assert.equal(path.bytesInFlight, 1200);
+  assert.throws(() => path.setCongestionControl('vegas'), { code: 'ERR_INVALID_ARG_VALUE' });
+  assert.equal(path.congestion.name, 'reno');
+  assert.throws(() => new PathRecovery({ congestionControl: 'bic' }), { code: 'ERR_INVALID_ARG_VALUE' });
+});
+
+test('the rate of delivery is measured over a round trip', () => {
+  const harness = new Harness({}, { initialWindowPackets: 1000, maxDatagramSize: 1000, pacing: false });
+  // A packet each millisecond, a round trip of 50 ms: 1000 bytes per millisecond.
+  for (let now = 0; now < 300; now++) {
+    harness.send(now, { size: 1000 });
+    if (now >= 50) harness.ack(now, [[0, now - 50]]);
+  }
+  assert.ok(Math.abs(harness.path.deliveryRate - 1000) < 25, String(harness.path.deliveryRate));
+});
+
+test('counters tell packets and bytes of the path', () => {
+  const harness = new Harness();
+  for (let i = 0; i < 6; i++) harness.send(0, { size: 1000 + i });
+  harness.send(0, { ackEliciting: false });
+  harness.ack(50, [[4, 5]]);
+  assert.deepEqual(
+    { ...harness.path.counters },
+    {
+      packetsSent: 6,
+      packetsAcked: 2,
+      packetsLost: 3,
+      packetsSpuriouslyLost: 0,
+      bytesSent: 6015,
+      bytesAcked: 2009,
+      bytesLost: 3003,
+    },
+  );
+  assert.deepEqual({ ...harness.recovery.counters }, { ...harness.path.counters });
+});
