@@ -154,6 +154,38 @@ export function byteByByte(bytes: Uint8Array): Uint8Array[] {
   return Array.from(bytes, (byte) => Uint8Array.of(byte));
 }
 
+export function setExtension(list: ExtensionList, code: number, body: Uint8Array): void {
+  const found = list.find(([candidate]) => candidate === code);
+  if (found === undefined) throw new Error(`the message has no extension ${code}`);
+  found[1] = body;
+}
+
+export function removeExtension(list: ExtensionList, code: number): void {
+  const at = list.findIndex(([candidate]) => candidate === code);
+  if (at < 0) throw new Error(`the message has no extension ${code}`);
+  list.splice(at, 1);
+}
+
+export function keyShare(group: number, length: number, fill = 9): Uint8Array {
+  return join(number(group, 2), vector(2, new Uint8Array(length).fill(fill)));
+}
+
+export function hostName(name: string): Uint8Array {
+  return join(
+    number(0, 1),
+    vector(
+      2,
+      Uint8Array.from(name, (character) => character.charCodeAt(0)),
+    ),
+  );
+}
+
+export function flipBit(bytes: Uint8Array, at: number): Uint8Array {
+  const changed = bytes.slice();
+  changed[at < 0 ? bytes.length + at : at] ^= 0x01;
+  return changed;
+}
+
 function codes(bytes: Uint8Array): number[] {
   const cursor = new Cursor(bytes);
   const list: number[] = [];

@@ -1,4 +1,4 @@
-/** What each side does with a peer that breaks the rules: every case by its own alert. */
+/** What each side does with a peer that breaks the rules after the hellos: every case by its own alert. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { nodeProvider } from '../../../src/crypto/node-provider.ts';
@@ -9,18 +9,18 @@ import { MAX_CERTIFICATE_CHAIN } from '../../../src/tls/limits.ts';
 import { makeTestIdentity } from '../../support/certificates.ts';
 import {
   type CertificateParts,
-  type ClientHelloParts,
-  codeBytes,
   type ExtensionList,
   editCertificate,
   editCertificateRequest,
-  editClientHello,
   editExtensions,
-  editServerHello,
+  flipBit,
+  hostName,
   join,
+  keyShare,
   message,
   number,
-  type ServerHelloParts,
+  removeExtension,
+  setExtension,
   ticketMessage,
   vector,
 } from '../../support/tls-messages.ts';
@@ -38,182 +38,21 @@ test('RFC 8446 §6 the table of alerts agrees with the names of errors', () => {
   assert.equal(alert.cause, cause);
 });
 
-// ClientHello, read by the server
-
-hello('RFC 8446 §4.1.2 legacy_version other than TLS 1.2', Alert.PROTOCOL_VERSION, (h) => {
-  h.version = 0x0304;
-});
-hello('RFC 9001 §8.4 a legacy_session_id', Alert.ILLEGAL_PARAMETER, (h) => {
-  h.sessionId = new Uint8Array(32);
-});
-hello('RFC 8446 §4.1.2 a legacy_session_id of 33 bytes', Alert.DECODE_ERROR, (h) => {
-  h.sessionId = new Uint8Array(33);
-});
-hello('RFC 8446 §4.1.2 compression', Alert.ILLEGAL_PARAMETER, (h) => {
-  h.compression = Uint8Array.of(1, 0);
-});
-hello('RFC 8446 §4.1.2 no compression method', Alert.DECODE_ERROR, (h) => {
-  h.compression = EMPTY;
-});
-hello('RFC 8446 §4.1.2 no cipher suite', Alert.DECODE_ERROR, (h) => {
-  h.suites = [];
-});
-hello('no suite in common', Alert.HANDSHAKE_FAILURE, (h) => {
-  h.suites = [0x0a0a, 0x1304, 0xc02f];
-});
-hello('RFC 8446 §4.2.1 supported_versions without TLS 1.3', Alert.PROTOCOL_VERSION, (h) => {
-  set(h.extensions, 43, vector(1, codeBytes([0x0303, 0x0302])));
-});
-hello('RFC 8446 §4.2.1 no supported_versions', Alert.PROTOCOL_VERSION, (h) => remove(h.extensions, 43));
-hello('RFC 8446 §4.2.1 an empty list of versions', Alert.DECODE_ERROR, (h) => {
-  set(h.extensions, 43, vector(1, EMPTY));
-});
-hello('RFC 8446 §9.2 no supported_groups', Alert.MISSING_EXTENSION, (h) => remove(h.extensions, 10));
-hello('RFC 8446 §9.2 no key_share', Alert.MISSING_EXTENSION, (h) => remove(h.extensions, 51));
-hello('RFC 8446 §9.2 no signature_algorithms', Alert.MISSING_EXTENSION, (h) => remove(h.extensions, 13));
-hello('RFC 9001 §8.2 no quic_transport_parameters', Alert.MISSING_EXTENSION, (h) => remove(h.extensions, 57));
-hello('RFC 9001 §8.2 transport parameters under the draft code point', Alert.MISSING_EXTENSION, (h) => {
-  const found = h.extensions.find(([code]) => code === 57);
-  assert.ok(found);
-  found[0] = 0xffa5;
-});
-hello('RFC 9001 §8.1 no ALPN', Alert.NO_APPLICATION_PROTOCOL, (h) => remove(h.extensions, 16));
-hello('RFC 7301 §3.2 no protocol in common', Alert.NO_APPLICATION_PROTOCOL, (h) => {
-  set(
-    h.extensions,
-    16,
-    vector(2, join(vector(1, Uint8Array.of(0x68, 0x33)), vector(1, Uint8Array.of(0x0a, 0x0a)))),
-  );
-});
-hello('RFC 7301 §3.1 an empty list of protocols', Alert.DECODE_ERROR, (h) =>
-  set(h.extensions, 16, vector(2, EMPTY)),
-);
-hello('RFC 7301 §3.1 an empty protocol', Alert.DECODE_ERROR, (h) => {
-  set(h.extensions, 16, vector(2, vector(1, EMPTY)));
-});
-hello('no group in common', Alert.HANDSHAKE_FAILURE, (h) => {
-  set(h.extensions, 10, vector(2, codeBytes([0x0019, 0x2a2a])));
-  set(h.extensions, 51, vector(2, EMPTY));
-});
-hello('RFC 8446 §4.2.8 a share of a group that is not listed', Alert.ILLEGAL_PARAMETER, (h) => {
-  set(h.extensions, 10, vector(2, codeBytes([0x0017])));
-});
-hello('RFC 8446 §4.2.8 two shares of one group', Alert.ILLEGAL_PARAMETER, (h) => {
-  set(h.extensions, 51, vector(2, join(share(0x1d, 32), share(0x1d, 32))));
-});
-hello('RFC 8446 §4.2.8 an empty share', Alert.DECODE_ERROR, (h) => {
-  set(h.extensions, 51, vector(2, share(0x1d, 0)));
-});
-hello('RFC 8446 §4.2.8.2 a share of the wrong length', Alert.ILLEGAL_PARAMETER, (h) => {
-  set(h.extensions, 51, vector(2, share(0x1d, 31)));
-});
-hello('RFC 8446 §7.4.2 an X25519 share that leads to zero', Alert.ILLEGAL_PARAMETER, (h) => {
-  set(h.extensions, 51, vector(2, share(0x1d, 32, 0)));
-});
-hello('RFC 8446 §4.2.8.2 a P-256 share that is no point', Alert.ILLEGAL_PARAMETER, (h) => {
-  set(h.extensions, 51, vector(2, share(0x17, 65, 4)));
-});
-hello('no signature scheme for the key of the server', Alert.HANDSHAKE_FAILURE, (h) => {
-  set(h.extensions, 13, vector(2, codeBytes([0x0804, 0x0807])));
-});
-hello('RFC 8446 §4.2.3 only PKCS #1 schemes', Alert.HANDSHAKE_FAILURE, (h) => {
-  set(h.extensions, 13, vector(2, codeBytes([0x0401, 0x0201])));
-});
-hello('RFC 8446 §4.2 an extension twice', Alert.ILLEGAL_PARAMETER, (h) => {
-  h.extensions.push([10, vector(2, codeBytes([0x001d]))]);
-});
-hello('RFC 8446 §4.2 an unknown extension twice', Alert.ILLEGAL_PARAMETER, (h) => {
-  h.extensions.push([0x3a3a, EMPTY], [0x3a3a, EMPTY]);
-});
-hello('RFC 8446 §4.2 an extension that belongs into another message', Alert.ILLEGAL_PARAMETER, (h) => {
-  h.extensions.push([48, vector(2, EMPTY)]);
-});
-hello('more extensions than the limit', Alert.DECODE_ERROR, (h) => {
-  for (let code = 0x5000; code < 0x5100; code++) h.extensions.push([code, EMPTY]);
-});
-hello('RFC 8446 §4.2.11 pre_shared_key before another extension', Alert.ILLEGAL_PARAMETER, (h) => {
-  h.extensions.unshift([41, EMPTY]);
-});
-hello('RFC 8446 §4.2.9 pre_shared_key without its modes', Alert.MISSING_EXTENSION, (h) => {
-  h.extensions.push([41, EMPTY]);
-});
-hello('RFC 6066 §3 two host names', Alert.ILLEGAL_PARAMETER, (h) => {
-  set(h.extensions, 0, vector(2, join(hostName('a.example'), hostName('b.example'))));
-});
-hello('RFC 6066 §3 an empty host name', Alert.DECODE_ERROR, (h) => {
-  set(h.extensions, 0, vector(2, hostName('')));
-});
-hello('RFC 6066 §3 an empty list of names', Alert.DECODE_ERROR, (h) =>
-  set(h.extensions, 0, vector(2, EMPTY)),
-);
-hello('RFC 6066 §3 a host name with a zero byte', Alert.ILLEGAL_PARAMETER, (h) => {
-  set(h.extensions, 0, vector(2, hostName('a\0.example')));
-});
-hello('RFC 6066 §3 a host name that is too long', Alert.ILLEGAL_PARAMETER, (h) => {
-  set(h.extensions, 0, vector(2, hostName('a'.repeat(256))));
-});
-hello('RFC 8446 §4.2 bytes left over in an extension', Alert.DECODE_ERROR, (h) => {
-  set(h.extensions, 10, join(vector(2, codeBytes([0x001d])), Uint8Array.of(0)));
-});
-hello('RFC 8446 §4.2 a list of codes with half a code', Alert.DECODE_ERROR, (h) => {
-  set(h.extensions, 10, vector(2, Uint8Array.of(0, 0x1d, 0)));
-});
-
-// ServerHello, read by the client
-
-serverHello('RFC 8446 §4.1.3 legacy_version other than TLS 1.2', Alert.PROTOCOL_VERSION, (h) => {
-  h.version = 0x0302;
-});
-serverHello('RFC 8446 §4.1.3 a session id that was not sent', Alert.ILLEGAL_PARAMETER, (h) => {
-  h.sessionId = new Uint8Array(32);
-});
-serverHello('RFC 8446 §4.1.3 a suite that was not offered', Alert.ILLEGAL_PARAMETER, (h) => {
-  h.suite = 0x1305;
-});
-serverHello('RFC 8446 §4.1.3 compression', Alert.ILLEGAL_PARAMETER, (h) => {
-  h.compression = 1;
-});
-serverHello('RFC 9001 §4.2 TLS 1.2', Alert.PROTOCOL_VERSION, (h) => remove(h.extensions, 43));
-serverHello('RFC 8446 §4.1.3 TLS 1.2 with the mark of a downgrade', Alert.ILLEGAL_PARAMETER, (h) => {
-  remove(h.extensions, 43);
-  h.random.set([0x44, 0x4f, 0x57, 0x4e, 0x47, 0x52, 0x44, 1], 24);
-});
-serverHello('RFC 8446 §4.2.1 another version', Alert.ILLEGAL_PARAMETER, (h) => {
-  set(h.extensions, 43, number(0x0305, 2));
-});
-serverHello('RFC 8446 §4.1.3 no key_share', Alert.MISSING_EXTENSION, (h) => remove(h.extensions, 51));
-serverHello('RFC 8446 §4.2.8 a share of another group', Alert.ILLEGAL_PARAMETER, (h) => {
-  set(h.extensions, 51, share(0x17, 65, 4));
-});
-serverHello('RFC 8446 §4.2.8.2 a share of the wrong length', Alert.ILLEGAL_PARAMETER, (h) => {
-  set(h.extensions, 51, share(0x1d, 33));
-});
-serverHello('RFC 8446 §4.2 an extension twice', Alert.ILLEGAL_PARAMETER, (h) => {
-  h.extensions.push([43, number(0x0304, 2)]);
-});
-serverHello('RFC 8446 §4.2 an extension of EncryptedExtensions', Alert.ILLEGAL_PARAMETER, (h) => {
-  h.extensions.push([16, EMPTY]);
-});
-serverHello('RFC 8446 §4.2 an extension that nobody knows', Alert.UNSUPPORTED_EXTENSION, (h) => {
-  h.extensions.push([0x4a4a, EMPTY]);
-});
-serverHello('RFC 8446 §4.2.11 a pre_shared_key that was not offered', Alert.UNSUPPORTED_EXTENSION, (h) => {
-  h.extensions.push([41, number(0, 2)]);
-});
-
 // EncryptedExtensions
 
-parameters('RFC 9001 §8.1 no protocol', Alert.NO_APPLICATION_PROTOCOL, (list) => remove(list, 16));
+parameters('RFC 9001 §8.1 no protocol', Alert.NO_APPLICATION_PROTOCOL, (list) => removeExtension(list, 16));
 parameters('RFC 7301 §3.1 a protocol that was not offered', Alert.ILLEGAL_PARAMETER, (list) => {
-  set(list, 16, vector(2, vector(1, Uint8Array.of(0x68, 0x33))));
+  setExtension(list, 16, vector(2, vector(1, Uint8Array.of(0x68, 0x33))));
 });
 parameters('RFC 7301 §3.1 two protocols', Alert.DECODE_ERROR, (list) => {
   const echo = vector(1, Uint8Array.of(0x65, 0x63, 0x68, 0x6f));
-  set(list, 16, vector(2, join(echo, echo)));
+  setExtension(list, 16, vector(2, join(echo, echo)));
 });
-parameters('RFC 9001 §8.2 no quic_transport_parameters', Alert.MISSING_EXTENSION, (list) => remove(list, 57));
+parameters('RFC 9001 §8.2 no quic_transport_parameters', Alert.MISSING_EXTENSION, (list) =>
+  removeExtension(list, 57),
+);
 parameters('RFC 8446 §4.3.1 an extension of ServerHello', Alert.ILLEGAL_PARAMETER, (list) => {
-  list.push([51, share(0x1d, 32)]);
+  list.push([51, keyShare(0x1d, 32)]);
 });
 parameters('RFC 8446 §4.2 an extension that was not offered', Alert.UNSUPPORTED_EXTENSION, (list) => {
   list.push([28, number(100, 2)]);
@@ -299,7 +138,7 @@ for (const side of ['server', 'client'] as const) {
       expectAlert(
         reader,
         Alert.DECRYPT_ERROR,
-        rewriting(15, (bytes) => flip(bytes, at)),
+        rewriting(15, (bytes) => flipBit(bytes, at)),
       );
     }
   });
@@ -328,7 +167,7 @@ for (const side of ['server', 'client'] as const) {
       expectAlert(
         reader,
         Alert.DECRYPT_ERROR,
-        rewriting(20, (bytes) => flip(bytes, at)),
+        rewriting(20, (bytes) => flipBit(bytes, at)),
       );
     }
     for (const length of [0, 31, 33]) {
@@ -401,7 +240,7 @@ test('RFC 8446 §4.3.2 a CertificateRequest with a context, or without signature
   expectAlert(
     'client',
     Alert.MISSING_EXTENSION,
-    rewriting((parts) => remove(parts.extensions, 13)),
+    rewriting((parts) => removeExtension(parts.extensions, 13)),
   );
   expectAlert(
     'client',
@@ -528,22 +367,6 @@ test('RFC 8446 §6 every message cut short inside is a decode_error', () => {
   }
 });
 
-function hello(what: string, alert: number, edit: (hello: ClientHelloParts) => void): void {
-  test(`${what} is refused with ${alertName(alert)}`, () => {
-    expectAlert('server', alert, {
-      rewrite: (sent) => (sent.type === 1 ? editClientHello(sent.bytes, edit) : undefined),
-    });
-  });
-}
-
-function serverHello(what: string, alert: number, edit: (hello: ServerHelloParts) => void): void {
-  test(`${what} in ServerHello is refused with ${alertName(alert)}`, () => {
-    expectAlert('client', alert, {
-      rewrite: (sent) => (sent.type === 2 ? editServerHello(sent.bytes, edit) : undefined),
-    });
-  });
-}
-
 function parameters(what: string, alert: number, edit: (list: ExtensionList) => void): void {
   test(`${what} in EncryptedExtensions is refused with ${alertName(alert)}`, () => {
     expectAlert('client', alert, {
@@ -565,38 +388,6 @@ function assertRefused(side: Side, level: Level, bytes: Uint8Array): void {
   pair.inject(side, level, bytes);
   assert.equal(pair.alert?.side, side);
   assert.equal(pair.alert?.error.alert, Alert.UNEXPECTED_MESSAGE);
-}
-
-function set(list: ExtensionList, code: number, body: Uint8Array): void {
-  const found = list.find(([candidate]) => candidate === code);
-  assert.ok(found, `the message has extension ${code}`);
-  found[1] = body;
-}
-
-function remove(list: ExtensionList, code: number): void {
-  const at = list.findIndex(([candidate]) => candidate === code);
-  assert.ok(at >= 0, `the message has extension ${code}`);
-  list.splice(at, 1);
-}
-
-function share(group: number, length: number, fill = 9): Uint8Array {
-  return join(number(group, 2), vector(2, new Uint8Array(length).fill(fill)));
-}
-
-function hostName(name: string): Uint8Array {
-  return join(
-    number(0, 1),
-    vector(
-      2,
-      Uint8Array.from(name, (character) => character.charCodeAt(0)),
-    ),
-  );
-}
-
-function flip(bytes: Uint8Array, at: number): Uint8Array {
-  const changed = bytes.slice();
-  changed[at < 0 ? bytes.length + at : at] ^= 0x01;
-  return changed;
 }
 
 function clientIdentity() {
