@@ -136,7 +136,7 @@ export class Closer {
         frameType,
         reason,
       });
-      if (BUILDER.closePacket()) space.nextPacketNumber++;
+      BUILDER.closePacket();
     }
     if (BUILDER.count === 0) return 0;
     const pad = !parts.isServer && BUILDER.hasInitial ? 1200 : 0;

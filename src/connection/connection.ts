@@ -351,6 +351,7 @@ export class ConnectionCore implements ConnectionParts {
     const number = builder.numbers[i] as number;
     const eliciting = builder.elicits[i] as boolean;
     this.#tokens.record(builder, i, size);
+    space.nextPacketNumber = this.numbers.next(space, number);
     this.trace.packetSent(builder.now, PACKET_TYPE_OF_SPACE[space.index] as number, number, size);
     if (eliciting) this.idle.onSentEliciting(builder.now);
     // RFC 9001 §4.9.1: a client that sends in Handshake keys needs Initial keys no more.

@@ -15,7 +15,6 @@ import type { Idle } from './idle.ts';
 import type { LocalIds } from './local-ids.ts';
 import type { MtuDiscovery } from './mtu-discovery.ts';
 import type { HeaderContext, SentPacketSink } from './packet-builder.ts';
-import type { PacketNumbers } from './packet-numbers.ts';
 import type { Paths } from './paths.ts';
 import type { RemoteIds } from './remote-ids.ts';
 import type { PacketNumberSpace } from './space.ts';
@@ -42,7 +41,6 @@ export interface ConnectionParts extends SentPacketSink {
   readonly closer: Closer;
   readonly idle: Idle;
   readonly mtu: MtuDiscovery;
-  readonly numbers: PacketNumbers;
   readonly early: EarlyPackets;
   readonly header: HeaderContext;
   /** The peer's parameters; defaults until they arrived. */

@@ -82,10 +82,7 @@ export class Transmitter {
         writePing(builder.writer);
         builder.ackEliciting();
       }
-      if (builder.closePacket()) {
-        space.nextPacketNumber = parts.numbers.next(space, space.nextPacketNumber);
-        if (probing) recovery.sendProbe(space.index);
-      }
+      if (builder.closePacket() && probing) recovery.sendProbe(space.index);
     }
     if (builder.count === 0) return 0;
     return this.#finish(path, limit - start, room);
@@ -102,7 +99,6 @@ export class Transmitter {
     if (!builder.openPacket(space, parts.header, parts.recovery.largestAcked(space.index))) return 0;
     parts.paths.write(builder);
     if (!builder.closePacket()) return 0;
-    space.nextPacketNumber = parts.numbers.next(space, space.nextPacketNumber);
     return this.#finish(path, limit - start, room);
   }
 
@@ -115,7 +111,6 @@ export class Transmitter {
     if (!builder.openPacket(space, parts.header, parts.recovery.largestAcked(space.index))) return 0;
     parts.mtu.write(builder);
     if (!builder.closePacket()) return 0;
-    space.nextPacketNumber = parts.numbers.next(space, space.nextPacketNumber);
     return this.#send(path, size);
   }
 
