@@ -73,6 +73,7 @@ export class LostPackets {
     this.#doubles.copyWithin(0, count * ENTRY, this.#size * ENTRY);
     this.#paths.splice(0, count);
     this.#size -= count;
+    if (this.#size === 0) this.clear();
   }
 
   #compact(): void {

@@ -202,6 +202,7 @@ export class Recovery {
     for (let i = 0; i < count; i++) sent.takeTokens(state.acked[i], space, this.#ackedSink);
     if (!state.discarded) this.#losses.detect(state, now);
     if (!state.discarded) this.#growWindows(state, count, now);
+    state.trim();
     if (space === HANDSHAKE) this.#peerCompletedAddressValidation = true;
     // A client does not know that the server can send freely before that: its back-off goes on. RFC 9002 §6.2.1.
     if (this.#peerCompletedAddressValidation) this.ptoCount = 0;

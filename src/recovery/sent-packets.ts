@@ -236,6 +236,13 @@ export class SentPackets {
     } else this.#tokenHead = this.#open ? this.#openTokens : this.#tokenTail;
   }
 
+  /** Gives the memory of a long burst back once nothing is outstanding, so that an idle connection is a small one. */
+  trim(): boolean {
+    if (this.length > 0 || this.#open || this.capacity <= IDLE_CAPACITY) return false;
+    this.clear();
+    return true;
+  }
+
   /** Forgets all packets and gives the memory back; `last` stays. */
   clear(): void {
     this.head = this.tail = this.mask = 0;
@@ -365,6 +372,7 @@ const SHORTS = 3;
 
 const TOKEN = 4;
 const MIN_PACKETS = 16;
+const IDLE_CAPACITY = 256;
 const MIN_TOKENS = 16;
 const NO_DOUBLES: Float64Array = new Float64Array(0);
 const NO_SHORTS: Uint16Array = new Uint16Array(0);

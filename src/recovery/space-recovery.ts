@@ -150,6 +150,11 @@ export class SpaceRecovery {
     return -1;
   }
 
+  /** Gives the memory of a burst back when nothing is outstanding. */
+  trim(): void {
+    if (this.sent.trim()) this.acked = new Uint32Array(0);
+  }
+
   /** Forgets all packets; numbers go on. */
   clear(): void {
     this.sent.clear();

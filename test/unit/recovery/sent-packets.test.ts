@@ -153,6 +153,20 @@ test('the limits of packets and tokens are noticed, and an eighth is to be freed
   assert.equal(tokens.length, 10);
 });
 
+test('after a long burst the memory is given back, and the mark for what was acknowledged is not needed any more', () => {
+  const sent = new SentPackets();
+  for (let n = 0; n < 1000; n++) send(sent);
+  assert.equal(sent.trim(), false, 'something is outstanding');
+  for (let n = 0; n < 1000; n++) settle(sent, n);
+  sent.advance();
+  assert.equal(sent.trim(), true);
+  assert.equal(sent.capacity, 0);
+  assert.equal(send(sent), 1000);
+  settle(sent, 1000);
+  sent.advance();
+  assert.equal(sent.trim(), false, 'small rings stay');
+});
+
 test('clearing gives everything back, and numbers go on', () => {
   const sent = new SentPackets();
   for (let n = 0; n < 40; n++) send(sent);
