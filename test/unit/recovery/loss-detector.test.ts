@@ -137,6 +137,7 @@ test('C80 RFC 9002 §7.6.3 the example of the RFC is persistent congestion', () 
   rtt.update(200, 0, -1);
   rtt.smoothed = 1175;
   rtt.variation = 200;
+  rtt.min = 50;
   rtt.update = (sample) => {
     rtt.latest = sample;
   };
