@@ -25,6 +25,11 @@ export class EventQueue {
     return this.refs;
   }
 
+  /** Entries held, cancelled ones included. */
+  get size(): number {
+    return this.heap.length;
+  }
+
   /** The sequence number that the next event to be pushed gets. */
   get nextSequence(): number {
     return this.sequence;
