@@ -1,0 +1,37 @@
+// Named limits of the routing part: everything here that a stranger can make us store or send has its number in this file.
+
+/** Incoming connections that nobody decided about yet; further ones are dropped silently. */
+export const MAX_PENDING_INCOMING = 1024;
+
+/** Datagrams kept for one pending incoming connection, and their bytes together. */
+export const MAX_INCOMING_DATAGRAMS = 8;
+export const MAX_INCOMING_BYTES: number = 16 * 1024;
+
+/** Incoming connections whose decision is remembered, so that a retransmitted Initial is no new one. */
+export const MAX_DECIDED_INCOMING = 4096;
+
+/** Milliseconds for which such a decision is remembered: several retransmissions of a first Initial. */
+export const DECIDED_INCOMING_LIFETIME = 5000;
+
+/** Closed connections whose ids still absorb late packets; beyond it the one that ends first is forgotten. */
+export const MAX_CLOSING_RECORDS = 16_384;
+
+/** Tokens of NEW_TOKEN frames that are remembered as used; beyond it the oldest is forgotten. */
+export const MAX_REMEMBERED_TOKENS = 4096;
+
+/** Answers to datagrams of strangers, per second and in one burst, for the whole endpoint. */
+export const ANSWER_LIMITS: Readonly<Record<AnswerKind, AnswerLimit>> = {
+  'version-negotiation': { perSecond: 1000, burst: 1000 },
+  // High, because under a flood the way in for honest clients is a Retry.
+  retry: { perSecond: 20_000, burst: 5000 },
+  'stateless-reset': { perSecond: 500, burst: 250 },
+  refusal: { perSecond: 2000, burst: 1000 },
+};
+
+/** What a router says to those it knows nothing about. */
+export type AnswerKind = 'version-negotiation' | 'retry' | 'stateless-reset' | 'refusal';
+
+export interface AnswerLimit {
+  readonly perSecond: number;
+  readonly burst: number;
+}
