@@ -102,6 +102,19 @@ test('C80 RFC 9002 §6.2.1 back-off is capped, so that probes do not die out', (
   assert.equal(harness.recovery.ptoCount, 40);
 });
 
+test('RFC 9002 §6.2.1 no probe timeout while a packet waits to be late, even if it would come first', () => {
+  const harness = new Harness();
+  harness.recovery.maxAckDelay = 0;
+  harness.send(0);
+  harness.ack(1000, [[0, 0]]);
+  harness.send(2000);
+  harness.send(2000);
+  harness.path.rtt.variation = 0;
+  harness.ack(3000, [[2, 2]]);
+  assert.equal(harness.path.rtt.pto, 1001);
+  assert.equal(harness.recovery.deadline, 2000 + 1125);
+});
+
 test('a timer that wakes late fires once, not once for every time it missed', () => {
   const harness = new Harness();
   harness.send(0);
