@@ -46,8 +46,7 @@ function matches(pattern: string, name: string): boolean {
   if (!lower.startsWith('*.')) return lower === name && isName(lower);
   const rest = lower.slice(2);
   if (!rest.includes('.') || !isName(rest)) return false;
-  const dot = name.indexOf('.');
-  return dot > 0 && name.slice(dot + 1) === rest;
+  return name.slice(name.indexOf('.') + 1) === rest;
 }
 
 /** Letters, digits, hyphens and underscores (which names in use do have), labels of 1 to 63, 253 in all. */

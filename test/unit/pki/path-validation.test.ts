@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { constants, generateKeyPairSync, sign } from 'node:crypto';
 import { describe, it } from 'node:test';
+import { AsnConvert } from '@peculiar/asn1-schema';
+import * as asn1 from '@peculiar/asn1-x509';
 import { QuicError } from '../../../src/errors.ts';
 import { Certificate } from '../../../src/pki/certificate.ts';
 import { certificateAlert } from '../../../src/pki/certificate-alert.ts';
@@ -69,6 +72,28 @@ function below(
     authority: makeTestAuthority({ parent: makeTestAuthority(), ...authority }),
     ...leaf,
   });
+}
+
+/** The certificate with another signed part, algorithm and signature. */
+function resigned(
+  der: Uint8Array,
+  change: (tbs: asn1.TBSCertificate) => asn1.TBSCertificate,
+  algorithm: asn1.AlgorithmIdentifier,
+  signer: (bytes: Uint8Array) => Uint8Array,
+): Uint8Array {
+  const tbs = change(AsnConvert.parse(der, asn1.Certificate).tbsCertificate);
+  tbs.signature = algorithm;
+  const signature = signer(new Uint8Array(AsnConvert.serialize(tbs)));
+  const certificate = new asn1.Certificate({
+    tbsCertificate: tbs,
+    signatureAlgorithm: algorithm,
+    signatureValue: buffer(Buffer.from(signature).toString('hex')),
+  });
+  return new Uint8Array(AsnConvert.serialize(certificate));
+}
+
+function buffer(hex: string): ArrayBuffer {
+  return new Uint8Array(Buffer.from(hex, 'hex')).buffer;
 }
 
 describe('validatePath accepts', () => {
@@ -155,6 +180,27 @@ describe('validatePath accepts', () => {
     accepted(makeTestIdentity({ authority: middle }));
     const again = makeTestAuthority({ parent: middle, subject: 'the one' });
     accepted(makeTestIdentity({ authority: again }));
+  });
+
+  it('an anchor of version 1, which cannot say that it is an authority', () => {
+    const root = makeTestAuthority({ subject: 'version one' });
+    const algorithm = new asn1.AlgorithmIdentifier({ algorithm: '1.2.840.10045.4.3.2' });
+    const old = resigned(
+      root.der,
+      (tbs) => {
+        tbs.version = asn1.Version.v1;
+        delete tbs.extensions;
+        return tbs;
+      },
+      algorithm,
+      (bytes) => sign('sha256', bytes, root.key),
+    );
+    const leaf = makeTestIdentity({ authority: root });
+    assert.equal(walk([leaf.der], old).length, 2);
+    // Sent by the peer, it is no authority.
+    const between = makeTestAuthority({ subject: 'version one', key: root.key, parent: makeTestAuthority() });
+    assert.equal(Certificate.parse(old).version, 1);
+    refused({ certificates: [leaf.der, old], ca: between.root }, 'NOT_A_CA', 42);
   });
 
   it('critical certificate policies, which bind nobody here', () => {
@@ -258,6 +304,30 @@ describe('validatePath refuses', () => {
     refused({ certificates: self.certificates, ca: root.der }, 'BAD_SIGNATURE', 42);
   });
 
+  it('a self-signed authority as a leaf, sent twice', () => {
+    const self = makeTestIdentity({
+      authority: null,
+      ca: true,
+      keyUsage: ['digitalSignature', 'keyCertSign'],
+    });
+    refused({ certificates: [self.der, self.der], ca: self.ca }, 'SELF_SIGNED', 48, { anchors: [] });
+  });
+
+  it('a leaf with the name of its missing issuer, which is not self-signed', () => {
+    const root = makeTestAuthority({ subject: 'same name' });
+    const leaf = makeTestIdentity({ authority: root, subject: 'same name' });
+    refused(leaf, 'UNKNOWN_ISSUER', 48, { anchors: [] });
+  });
+
+  it('several ways, with the reason of the first', () => {
+    const root = makeTestAuthority();
+    const middle = makeTestAuthority({ parent: root, subject: 'two ways', notAfter: new Date(NOW - DAY) });
+    const twin = makeTestAuthority({ parent: root, subject: 'two ways', key: middle.key, ca: false });
+    const leaf = makeTestIdentity({ authority: middle });
+    refused({ certificates: [leaf.der, middle.der, twin.der], ca: root.der }, 'EXPIRED', 45);
+    refused({ certificates: [leaf.der, twin.der, middle.der], ca: root.der }, 'NOT_A_CA', 42);
+  });
+
   it('C22 a chain whose root or intermediate is missing', () => {
     const identity = makeChain({ intermediates: 1 });
     refused(identity, 'UNKNOWN_ISSUER', 48, { anchors: [] });
@@ -282,6 +352,39 @@ describe('validatePath refuses', () => {
     refused(weak, 'WEAK_KEY', 42);
     const root = makeTestAuthority({ key: weak.key, subject: 'weak root' });
     refused(makeTestIdentity({ authority: root }), 'WEAK_KEY', 42);
+  });
+
+  it('keys on curves that are not accepted', () => {
+    const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'secp256k1' });
+    refused(makeTestIdentity({ key: privateKey }), 'WEAK_KEY', 42);
+  });
+
+  it('RFC 4055 §3.1 RSASSA-PSS with SHA-1, also where SHA-1 is only the default', () => {
+    const root = makeTestAuthority({ kind: 'rsa' });
+    const leaf = makeTestIdentity({ authority: root }).der;
+    const pss = (hash: 'sha1' | 'sha256', parameters: string): Uint8Array => {
+      const algorithm = new asn1.AlgorithmIdentifier({
+        algorithm: '1.2.840.113549.1.1.10',
+        parameters: buffer(parameters),
+      });
+      const key = {
+        key: root.key,
+        padding: constants.RSA_PKCS1_PSS_PADDING,
+        saltLength: hash === 'sha1' ? 20 : 32,
+      };
+      return resigned(
+        leaf,
+        (tbs) => tbs,
+        algorithm,
+        (bytes) => sign(hash, bytes, key),
+      );
+    };
+    const sha256 = '300d06096086480165030402010500';
+    const good = `3034a00f${sha256}a11c301a06092a864886f70d010108${sha256}a203020120`;
+    accepted({ ...makeTestIdentity(), certificates: [pss('sha256', good)], ca: root.der });
+    refused({ certificates: [pss('sha1', '3000')], ca: root.der }, 'WEAK_SIGNATURE', 42);
+    const sha1 = '300906052b0e03021a0500';
+    refused({ certificates: [pss('sha1', `300da00b${sha1}`)], ca: root.der }, 'WEAK_SIGNATURE', 42);
   });
 
   it('C22 a signature by another key than the named issuer has', () => {
