@@ -36,11 +36,10 @@ export function weaknessOfKey(certificate: Certificate): string | null {
   }
 }
 
-/** RFC 4055 §3.1: `[0]` is the hash, SHA-1 if it is absent. */
+/** RFC 4055 §3.1: `[0]` is the hash, and SHA-1 if it is absent, so that its absence refuses. */
 function pssHashIsStrong(parameters: Uint8Array): boolean {
   try {
     const list = new DerReader(parameters).enter();
-    if (list.tag !== 0xa0) return false;
     return STRONG_HASHES.has(derObjectIdentifier(list.enter(0xa0).enter().value(Tag.OBJECT_IDENTIFIER)));
   } catch (error) {
     if (error instanceof DerError) return false;
