@@ -183,18 +183,20 @@ export class RecvBuffer {
 
 const [SMALL, MIDDLE, LARGE] = BLOCK_SIZES;
 
-/** The first two places are smaller: [0, 512), [512, 4096), [4096, 16384), then one for every 16 KiB. */
+/** Places that end below the first large one: 512 bytes, the rest of 4 KiB, then by 4 KiB up to 16 KiB. */
+const SMALL_PLACES = LARGE / MIDDLE + 1;
+
 function placeOf(offset: number): number {
-  if (offset >= LARGE) return Math.floor(offset / LARGE) + 2;
-  return offset < SMALL ? 0 : offset < MIDDLE ? 1 : 2;
+  if (offset >= LARGE) return Math.floor(offset / LARGE) - 1 + SMALL_PLACES;
+  return offset < SMALL ? 0 : Math.floor(offset / MIDDLE) + 1;
 }
 
 function placeStart(place: number): number {
-  if (place > 2) return (place - 2) * LARGE;
-  return place === 0 ? 0 : place === 1 ? SMALL : MIDDLE;
+  if (place >= SMALL_PLACES) return (place + 1 - SMALL_PLACES) * LARGE;
+  return place === 0 ? 0 : place === 1 ? SMALL : (place - 1) * MIDDLE;
 }
 
 function placeEnd(place: number): number {
-  if (place >= 2) return (place - 1) * LARGE;
-  return place === 0 ? SMALL : MIDDLE;
+  if (place >= SMALL_PLACES) return (place + 2 - SMALL_PLACES) * LARGE;
+  return place === 0 ? SMALL : place * MIDDLE;
 }

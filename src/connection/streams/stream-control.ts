@@ -37,6 +37,8 @@ export class StreamControl implements SendingPart {
       stream.nextControl = null;
       stream.isControlQueued = false;
     }
+    // The window of the connection may have grown with those of streams just now.
+    if (set.control !== 0) this.#writeConnection(packet);
     if (set.control === 0) set.setPending(PartBit.STREAM_CONTROL, false);
   }
 

@@ -43,7 +43,7 @@ export class StreamWriting {
     }
     if (!stream.isWritable) set.writable.remove(stream.writable);
     if (accepted < length) {
-      this.#reportBlocked(stream, length - accepted);
+      this.#reportBlocked(stream, 1);
       // Not the stream's limit but the connection's: it becomes writable when that rises.
       if (stream.isWritable) set.writable.insert(stream.writable);
     }
@@ -183,7 +183,7 @@ export class StreamWriting {
     this.#set.updateSending(stream);
   }
 
-  /** `wanted` bytes did not fit: tells the peer whose limit it is (RFC 9000 §4.1). */
+  /** `wanted` more bytes do not fit: tells the peer if it is its limit that is reached (RFC 9000 §4.1). */
   #reportBlocked(stream: Stream, wanted: number): void {
     const set = this.#set;
     const { credit } = stream.send;
