@@ -1,0 +1,408 @@
+// A connection as its user sees it: streams to open and to accept, how it began, how it ended. Lives on a
+// DrivenConnection; knows no packets and no sockets.
+
+import type { ConnectionCore } from '../connection/connection.ts';
+import type { ConnectionEvent } from '../connection/events.ts';
+import { StreamNotice } from '../connection/streams/streams.ts';
+import { invalidArgType, type QuicError, quicError } from '../errors.ts';
+import type { SocketAddress } from '../util/address.ts';
+import { Ring } from '../util/ring.ts';
+import { abortable, type Deferred, defer } from './deferred.ts';
+import type { ConnectionOwner, DrivenConnection } from './driven-connection.ts';
+import { QuicStream, type StreamHost, type WaitOptions } from './stream.ts';
+
+/** What the handshake agreed on. */
+export interface ConnectionInfo {
+  alpn: string;
+  serverName: string | null;
+  cipher: string;
+  localAddress: SocketAddress;
+  remoteAddress: SocketAddress;
+}
+
+/** How a connection ended without an error. */
+export interface CloseInfo {
+  /** Application error code, or 0 for a transport close. */
+  errorCode: bigint;
+  reason: string;
+  /** The peer closed. */
+  remote: boolean;
+}
+
+/** Answers the questions that a handshake asks its endpoint. */
+export type HandshakeQuestions = (core: ConnectionCore, event: ConnectionEvent, now: number) => void;
+
+/**
+ * A QUIC connection. `opened` and `closed` may be left alone: their rejections are handled.
+ *
+ * Waiting calls reject with the `QuicError` that ended the connection: ERR_QUIC_APPLICATION_ERROR,
+ * ERR_QUIC_TRANSPORT_ERROR, ERR_QUIC_TLS_FAIL, ERR_QUIC_CERTIFICATE_…, ERR_QUIC_IDLE_TIMEOUT,
+ * ERR_QUIC_HANDSHAKE_TIMEOUT, ERR_QUIC_STATELESS_RESET, ERR_QUIC_VERSION_NEGOTIATION, ERR_QUIC_CONNECTION_REFUSED.
+ */
+export class QuicConnection implements ConnectionOwner, StreamHost {
+  readonly #driven: DrivenConnection;
+  readonly #core: ConnectionCore;
+  readonly #questions: HandshakeQuestions;
+  readonly #now: () => number;
+  readonly #opened: Deferred<ConnectionInfo> = defer();
+  readonly #closed: Deferred<CloseInfo> = defer();
+  readonly #streams: Set<QuicStream> = new Set();
+  readonly #incoming: Record<Direction, Ring<QuicStream>> = { bidi: new Ring(), uni: new Ring() };
+  readonly #acceptors: Record<Direction, Ring<Deferred<QuicStream>>> = { bidi: new Ring(), uni: new Ring() };
+  readonly #openers: Record<Direction, Ring<Deferred<QuicStream>>> = { bidi: new Ring(), uni: new Ring() };
+  /** Streams of both directions in order of arrival, while somebody iterates. */
+  #iterators: Deferred<void>[] = [];
+  #error: QuicError | null = null;
+  #refusals = 0;
+  #serverName: string | null;
+
+  /** Made by `connect` and by listeners. */
+  constructor(driven: DrivenConnection, questions: HandshakeQuestions, now: () => number) {
+    this.#driven = driven;
+    this.#core = driven.core;
+    this.#questions = questions;
+    this.#now = now;
+    this.#serverName = driven.core.config.serverName;
+    this.#opened.promise.catch(() => {});
+    this.#closed.promise.catch(() => {});
+  }
+
+  // ---- state ----
+
+  /** Resolves when the handshake is complete; rejects with the reason if it fails. */
+  get opened(): Promise<ConnectionInfo> {
+    return this.#opened.promise;
+  }
+
+  /** Resolves when the connection was closed on purpose, by either side; rejects with the error that ended it. */
+  get closed(): Promise<CloseInfo> {
+    return this.#closed.promise;
+  }
+
+  get isOpen(): boolean {
+    return this.#core.state.value === 'established';
+  }
+
+  /** The name that the client asked for; null without one. */
+  get serverName(): string | null {
+    return this.#core.handshake.engine.serverName ?? this.#serverName;
+  }
+
+  /** Null until it is agreed. */
+  get alpn(): string | null {
+    return this.#core.handshake.engine.alpn;
+  }
+
+  get isServer(): boolean {
+    return this.#core.isServer;
+  }
+
+  get localAddress(): SocketAddress {
+    return this.#core.paths.active.local;
+  }
+
+  get remoteAddress(): SocketAddress {
+    return this.#core.paths.active.remote;
+  }
+
+  /** The peer's certificate, DER; null without one. */
+  get peerCertificate(): Uint8Array | null {
+    return this.#core.handshake.engine.peerCertificates[0] ?? null;
+  }
+
+  /** The peer's chain, DER, leaf first. */
+  get peerCertificates(): readonly Uint8Array[] {
+    return this.#core.handshake.engine.peerCertificates;
+  }
+
+  /** Counters, as plain numbers. */
+  get stats(): ConnectionStats {
+    const { recovery, paths, streams } = this.#core;
+    const { active } = paths;
+    return {
+      packetsSent: recovery.counters.packetsSent,
+      packetsLost: recovery.counters.packetsLost,
+      packetsSpuriouslyLost: recovery.counters.packetsSpuriouslyLost,
+      bytesSent: active.bytesSent,
+      bytesReceived: active.bytesReceived,
+      bytesLost: recovery.counters.bytesLost,
+      bytesInFlight: active.recovery.bytesInFlight,
+      congestionWindow: active.recovery.congestion.window,
+      smoothedRtt: active.recovery.rtt.smoothed,
+      minRtt: active.recovery.rtt.min,
+      mtu: active.mtu,
+      openStreams: streams.openCount,
+      bytesUnread: streams.bytesUnread,
+      bytesUnacknowledged: streams.bytesHeld,
+    };
+  }
+
+  // ---- streams ----
+
+  /** Opens a stream for both to write. Waits for the handshake and for the peer's limit. */
+  createBidirectionalStream(options: WaitOptions = {}): Promise<QuicStream> {
+    return this.#open('bidi', options);
+  }
+
+  /** Opens a stream that only this side writes. Waits for the handshake and for the peer's limit. */
+  createUnidirectionalStream(options: WaitOptions = {}): Promise<QuicStream> {
+    return this.#open('uni', options);
+  }
+
+  /** The next bidirectional stream that the peer opened. */
+  acceptBidirectionalStream(options: WaitOptions = {}): Promise<QuicStream> {
+    return this.#accept('bidi', options);
+  }
+
+  /** The next unidirectional stream that the peer opened. */
+  acceptUnidirectionalStream(options: WaitOptions = {}): Promise<QuicStream> {
+    return this.#accept('uni', options);
+  }
+
+  /** All streams that the peer opens, until the connection is closed on purpose; an error of it is thrown. */
+  async *incomingStreams(): AsyncGenerator<QuicStream, void, undefined> {
+    for (;;) {
+      const stream = this.#incoming.bidi.shift() ?? this.#incoming.uni.shift();
+      if (stream !== undefined) {
+        yield stream;
+        continue;
+      }
+      if (this.#error !== null) {
+        await this.#closed.promise;
+        return;
+      }
+      const arrival = defer<void>();
+      this.#iterators.push(arrival);
+      await arrival.promise;
+    }
+  }
+
+  // ---- ending ----
+
+  /**
+   * Closes the connection with an application error code (default 0) and a reason of up to 256 bytes. Streams are not
+   * waited for: end them first. Idempotent; gives `closed`.
+   */
+  close(options: { code?: number | bigint; reason?: string } = {}): Promise<CloseInfo> {
+    const { code = 0, reason = '' } = options;
+    if (typeof reason !== 'string') throw invalidArgType('reason', 'of type string', reason);
+    if (typeof code !== 'number' && typeof code !== 'bigint')
+      throw invalidArgType('code', 'of type number or bigint', code);
+    if (this.#core.close(true, code, reason, this.#now())) this.#driven.touch();
+    return this.#closed.promise;
+  }
+
+  /** Closes at once; with an error, `closed` rejects with it. */
+  destroy(error?: Error): void {
+    if (error !== undefined && this.#error === null) {
+      this.#error = quicError('ERR_QUIC_CLOSED_LOCALLY', { message: error.message, cause: error });
+    }
+    void this.close({ code: 0 });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close().catch(() => {});
+  }
+
+  /** Starts a key update (RFC 9001 §6). False if the handshake is not confirmed or the last update is not over. */
+  updateKeys(): boolean {
+    const started = this.#core.updateKeys(this.#now());
+    if (started) this.wantSend();
+    return started;
+  }
+
+  // ---- for streams ----
+
+  get streams(): ConnectionCore['streams'] {
+    return this.#core.streams;
+  }
+
+  get error(): QuicError | null {
+    return this.#error;
+  }
+
+  wantSend(): void {
+    this.#driven.wantSend();
+  }
+
+  // ---- from the loop ----
+
+  onEvent(event: ConnectionEvent, now: number): void {
+    switch (event.type) {
+      case 'client-hello':
+        this.#serverName = event.hello.serverName;
+        this.#questions(this.#core, event, now);
+        return;
+      case 'verify':
+        this.#questions(this.#core, event, now);
+        return;
+      case 'established':
+        this.#opened.resolve(this.#info());
+        this.#retryOpeners();
+        return;
+      case 'closing':
+        this.#end(event.error);
+        return;
+      default:
+        return;
+    }
+  }
+
+  onStreams(_now: number): void {
+    const { streams } = this.#core;
+    for (const direction of DIRECTIONS) {
+      for (let id = streams.nextIncoming(direction); id !== null; id = streams.nextIncoming(direction)) {
+        this.#arrive(direction, this.#make(id, false));
+      }
+      if (streams.takeStreamsAvailable(direction)) this.#retryOpeners();
+    }
+    for (let id = streams.nextReadable(); id !== null; id = streams.nextReadable()) {
+      (streams.getStreamData(id) as QuicStream | undefined)?.onReadable();
+    }
+    for (let id = streams.nextWritable(); id !== null; id = streams.nextWritable()) {
+      (streams.getStreamData(id) as QuicStream | undefined)?.onWritable();
+    }
+    while (streams.nextNotice(NOTICE)) {
+      const stream = NOTICE.data as QuicStream | undefined;
+      if (stream === undefined) continue;
+      stream.onNotice(NOTICE.flags, NOTICE.resetCode, NOTICE.stopCode);
+      if (!streams.isStreamOpen(stream.id)) this.#streams.delete(stream);
+    }
+    NOTICE.data = undefined;
+  }
+
+  /**
+   * Nobody listens there, says the system. It may be forged, so it counts only while the server has not said a word,
+   * and only when said twice.
+   */
+  onSocketError(error: Error & { code?: string }): void {
+    if (error.code !== 'ECONNREFUSED' || this.#core.paths.active.bytesReceived > 0) return;
+    this.#refusals++;
+    if (this.#refusals < REFUSALS_BELIEVED || this.#error !== null) return;
+    const { address, port } = this.remoteAddress;
+    const message = `Nothing listens at ${address} port ${port} (ECONNREFUSED)`;
+    this.#core.closer.abandon(quicError('ERR_QUIC_CONNECT_FAILED', { message, cause: error }), false);
+    this.#driven.touch();
+  }
+
+  // ---- inside ----
+
+  #open(direction: Direction, options: WaitOptions): Promise<QuicStream> {
+    if (this.#error !== null) return Promise.reject(this.#error);
+    const stream = this.#openers[direction].length === 0 ? this.#tryOpen(direction) : null;
+    if (stream !== null) return Promise.resolve(stream);
+    return this.#wait(this.#openers[direction], options);
+  }
+
+  #tryOpen(direction: Direction): QuicStream | null {
+    if (!this.isOpen) return null;
+    const id = this.#core.streams.openStream(direction);
+    // At the limit the peer is told that we wait (RFC 9000 §4.6).
+    this.wantSend();
+    return id === null ? null : this.#make(id, true);
+  }
+
+  #retryOpeners(): void {
+    for (const direction of DIRECTIONS) {
+      const waiting = this.#openers[direction];
+      for (let next = waiting.peek(); next !== undefined; next = waiting.peek()) {
+        if (isGivenUp(next)) {
+          waiting.shift();
+          continue;
+        }
+        const stream = this.#tryOpen(direction);
+        if (stream === null) break;
+        waiting.shift();
+        next.resolve(stream);
+      }
+    }
+  }
+
+  #accept(direction: Direction, options: WaitOptions): Promise<QuicStream> {
+    const stream = this.#incoming[direction].shift();
+    if (stream !== undefined) return Promise.resolve(stream);
+    if (this.#error !== null) return Promise.reject(this.#error);
+    return this.#wait(this.#acceptors[direction], options);
+  }
+
+  #arrive(direction: Direction, stream: QuicStream): void {
+    const waiting = this.#acceptors[direction];
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      if (isGivenUp(next)) continue;
+      next.resolve(stream);
+      return;
+    }
+    this.#incoming[direction].push(stream);
+    this.#iterators.shift()?.resolve();
+  }
+
+  #wait(queue: Ring<Deferred<QuicStream>>, options: WaitOptions): Promise<QuicStream> {
+    const waiting = defer<QuicStream>();
+    queue.push(waiting);
+    return abortable(waiting, options.signal, () => GIVEN_UP.add(waiting));
+  }
+
+  #make(id: number, isLocal: boolean): QuicStream {
+    const stream = new QuicStream(this, id, isLocal);
+    this.#core.streams.setStreamData(id, stream);
+    this.#streams.add(stream);
+    return stream;
+  }
+
+  #info(): ConnectionInfo {
+    const { localAddress, remoteAddress, serverName } = this;
+    const { alpn, suite } = this.#core.handshake.engine;
+    return { alpn: alpn ?? '', serverName, cipher: suite?.name ?? '', localAddress, remoteAddress };
+  }
+
+  #end(error: QuicError): void {
+    const given = this.#error;
+    this.#error = given ?? error;
+    const { type, errorCode, reason, remote } = error;
+    const onPurpose = type === 'application' && (errorCode === 0n || !remote);
+    const isClean = given === null && (onPurpose || (type === 'transport' && errorCode === 0n));
+    if (isClean) this.#closed.resolve({ errorCode, reason, remote });
+    else this.#closed.reject(this.#error);
+    this.#opened.reject(this.#error);
+    for (const direction of DIRECTIONS) {
+      for (const waiting of this.#acceptors[direction]) waiting.reject(this.#error);
+      for (const waiting of this.#openers[direction]) waiting.reject(this.#error);
+      this.#acceptors[direction].clear();
+      this.#openers[direction].clear();
+    }
+    for (const stream of this.#streams) stream.onConnectionClosed(this.#error);
+    this.#streams.clear();
+    for (const iterator of this.#iterators.splice(0)) iterator.resolve();
+  }
+}
+
+/** Counters of a connection; times in milliseconds. */
+export interface ConnectionStats {
+  packetsSent: number;
+  packetsLost: number;
+  packetsSpuriouslyLost: number;
+  bytesSent: number;
+  bytesReceived: number;
+  bytesLost: number;
+  bytesInFlight: number;
+  congestionWindow: number;
+  smoothedRtt: number;
+  minRtt: number;
+  mtu: number;
+  openStreams: number;
+  bytesUnread: number;
+  bytesUnacknowledged: number;
+}
+
+type Direction = 'bidi' | 'uni';
+
+function isGivenUp(waiting: object): boolean {
+  return GIVEN_UP.has(waiting);
+}
+
+const DIRECTIONS: readonly Direction[] = ['bidi', 'uni'];
+/** ECONNREFUSED this often means that nobody is there. */
+const REFUSALS_BELIEVED = 2;
+/** Waits whose signal fired: they are passed over when their turn comes. */
+const GIVEN_UP = new WeakSet<object>();
+const NOTICE = new StreamNotice();

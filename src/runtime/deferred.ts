@@ -1,0 +1,41 @@
+// Promises that are settled from outside, and waiting that can be given up.
+
+export interface Deferred<T> {
+  readonly promise: Promise<T>;
+  resolve(value: T): void;
+  reject(error: unknown): void;
+}
+
+export function defer<T>(): Deferred<T> {
+  let resolve!: (value: T) => void;
+  let reject!: (error: unknown) => void;
+  const promise = new Promise<T>((onResolve, onReject) => {
+    resolve = onResolve;
+    reject = onReject;
+  });
+  return { promise, resolve, reject };
+}
+
+/** One promise for all calls that need not wait. */
+export const RESOLVED: Promise<void> = Promise.resolve();
+
+/** The promise, which also rejects with the signal's reason when that fires; `cleanup` takes the wait back then. */
+export function abortable<T>(
+  deferred: Deferred<T>,
+  signal: AbortSignal | undefined,
+  cleanup: () => void,
+): Promise<T> {
+  if (signal === undefined) return deferred.promise;
+  if (signal.aborted) {
+    cleanup();
+    return Promise.reject(signal.reason);
+  }
+  const onAbort = () => {
+    cleanup();
+    deferred.reject(signal.reason);
+  };
+  signal.addEventListener('abort', onAbort, { once: true });
+  const stop = () => signal.removeEventListener('abort', onAbort);
+  deferred.promise.then(stop, stop);
+  return deferred.promise;
+}

@@ -1,0 +1,144 @@
+// One connection core in the loop: datagrams to its socket, its events to routing and to its owner, its deadline to the
+// timer. Errors end the connection they happened in and nothing else.
+
+import type { ConnectionCore } from '../connection/connection.ts';
+import type { ConnectionEvent } from '../connection/events.ts';
+import type { DatagramSocket } from '../udp/socket.ts';
+import type { SocketAddress } from '../util/address.ts';
+import type { Driven, Loop } from './loop.ts';
+
+/** What the endpoint does for its connections. */
+export interface ConnectionHost {
+  readonly loop: Loop;
+  /** The socket to send from a local address. */
+  socketFor(local: SocketAddress): DatagramSocket | null;
+  /** Routing's part of an event. */
+  onRoutingEvent(connection: DrivenConnection, event: ConnectionEvent): void;
+  /** The core is over. */
+  onClosed(connection: DrivenConnection, now: number): void;
+}
+
+/** Who is told what happens: a QuicConnection. */
+export interface ConnectionOwner {
+  onEvent(event: ConnectionEvent, now: number): void;
+  /** Streams changed. */
+  onStreams(now: number): void;
+  /** The system reported an error for the only peer of the socket. */
+  onSocketError(error: Error & { code?: string }): void;
+}
+
+export class DrivenConnection implements Driven {
+  heapIndex = -1;
+  heapDeadline: number = Number.POSITIVE_INFINITY;
+  sendQueued = false;
+  deliverQueued = false;
+  readonly core: ConnectionCore;
+  owner: ConnectionOwner | null = null;
+  /** What routing knows of it. */
+  ids: Uint8Array[] = [];
+  resetTokens: Uint8Array[] = [];
+  /** The id that a client made up, and the address it was used from. */
+  original: { id: Uint8Array; from: SocketAddress } | null = null;
+  readonly #host: ConnectionHost;
+  /** A datagram that its socket had no room for. */
+  #held: { bytes: Uint8Array; segmentSize: number; to: SocketAddress; from: SocketAddress } | null = null;
+  #isOver = false;
+
+  constructor(core: ConnectionCore, host: ConnectionHost) {
+    this.core = core;
+    this.#host = host;
+  }
+
+  receive(bytes: Uint8Array, from: SocketAddress, to: SocketAddress, ecn: number, now: number): void {
+    try {
+      INFO.from = from;
+      INFO.to = to;
+      INFO.ecn = ecn;
+      this.core.recv(bytes, INFO, now);
+    } catch {
+      // The core closed itself and says why in its events.
+    }
+    this.#host.loop.touch(this);
+  }
+
+  /** Something was asked of the core: it may have events and datagrams now. */
+  touch(): void {
+    if (!this.#isOver) this.#host.loop.touch(this);
+  }
+
+  /** Written to: no events can have come of it. */
+  wantSend(): void {
+    if (!this.#isOver) this.#host.loop.wantSend(this);
+  }
+
+  onTimeout(now: number): void {
+    this.core.onTimeout(now);
+  }
+
+  deliver(now: number): void {
+    for (;;) {
+      const event = this.core.nextEvent();
+      if (event === null) break;
+      this.#host.onRoutingEvent(this, event);
+      this.owner?.onEvent(event, now);
+      if (event.type === 'closed') {
+        this.#isOver = true;
+        this.#host.onClosed(this, now);
+      }
+    }
+    if (!this.#isOver) this.owner?.onStreams(now);
+  }
+
+  transmit(now: number, most: number): number {
+    if (this.#held !== null && !this.#sendHeld()) return 0;
+    const { core } = this;
+    let sent = 0;
+    while (sent < most) {
+      const info = core.send(OUT, now, 1);
+      if (info === null) break;
+      sent++;
+      const socket = this.#host.socketFor(info.from);
+      if (socket === null) continue;
+      if (!socket.send(OUT, 0, info.length, info.to, info.segmentSize, info.ecn, info.from)) {
+        const { segmentSize, to, from } = info;
+        this.#held = { bytes: OUT.slice(0, info.length), segmentSize, to, from };
+        return sent - 1;
+      }
+    }
+    if (core.hasEvents) this.#host.loop.touch(this);
+    return sent;
+  }
+
+  deadline(): number {
+    return this.core.timeoutAt() ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** The system said something about a datagram of the socket; the owner may know what it means. */
+  onSocketError(error: Error & { code?: string }, socket: DatagramSocket): void {
+    if (socket.remoteAddress !== null) this.owner?.onSocketError(error);
+  }
+
+  /** The socket has room again. */
+  onWritable(): void {
+    if (this.#held !== null) this.wantSend();
+  }
+
+  #sendHeld(): boolean {
+    const held = this.#held;
+    if (held === null) return true;
+    const socket = this.#host.socketFor(held.from);
+    if (
+      socket !== null &&
+      !socket.send(held.bytes, 0, held.bytes.length, held.to, held.segmentSize, 0, held.from)
+    ) {
+      return false;
+    }
+    this.#held = null;
+    return true;
+  }
+}
+
+/** One datagram is built and handed to a socket at a time, so one buffer serves all connections. */
+const OUT = new Uint8Array(65536);
+
+const INFO = { from: {} as SocketAddress, to: {} as SocketAddress, ecn: 0 };

@@ -1,0 +1,548 @@
+// Sockets and routing, shared by listeners and clients: datagrams to connections, connections to sockets. Everything
+// that a stranger sends ends in routing; nothing thrown in here leaves the loop.
+
+import type { ConnectionConfig } from '../connection/config.ts';
+import { ConnectionCore } from '../connection/connection.ts';
+import type { ConnectionEvent } from '../connection/events.ts';
+import { invalidArgValue, type QuicError, quicError } from '../errors.ts';
+import { RandomIds } from '../routing/id-generator.ts';
+import type { Incoming } from '../routing/incoming.ts';
+import { ResetTokens } from '../routing/reset-tokens.ts';
+import { Router } from '../routing/router.ts';
+import type { AddressValidation } from '../routing/router-options.ts';
+import { SealedTokens } from '../routing/sealed-tokens.ts';
+import { type BoundSockets, bindSockets } from '../udp/bind-sockets.ts';
+import type { DatagramSocket } from '../udp/socket.ts';
+import { addressKey, type SocketAddress } from '../util/address.ts';
+import type { Timer } from '../util/clock.ts';
+import { QuicConnection } from './connection.ts';
+import { type Deferred, defer } from './deferred.ts';
+import { type ConnectionHost, DrivenConnection } from './driven-connection.ts';
+import { type Environment, nodeEnvironment } from './environment.ts';
+import { Loop } from './loop.ts';
+import { checkOptionNames, integer } from './options.ts';
+import { answerQuestions, type VerificationOptions } from './questions.ts';
+
+export interface EndpointOptions {
+  /** IP address to bind; '0.0.0.0' or '::' for all of a family, absent for all of both. */
+  address?: string;
+  /** Default 0: any free port. */
+  port?: number;
+  /** Whether clients must prove their address before anything else (RFC 9000 §8.1.2). Default 'never'. */
+  addressValidation?: AddressValidation;
+  /** 32 bytes from which stateless reset tokens are derived; shared by processes that answer for each other. */
+  resetSecret?: Uint8Array;
+  /** 32 bytes that seal address validation tokens. Default random. */
+  tokenKey?: Uint8Array;
+  /** Bytes of our connection ids, 4 to 20. Default 8. */
+  connectionIdLength?: number;
+  /** Kernel buffers to ask for, bytes. Default 4 MiB. */
+  receiveBufferSize?: number;
+  sendBufferSize?: number;
+  /** Clock, sockets, randomness: for the virtual network. Default the process's own. */
+  environment?: Environment;
+}
+
+/** Decides about connections that want to exist: a listener. */
+export interface Acceptor {
+  onIncoming(incoming: Incoming, now: number): void;
+  /** The endpoint is over. */
+  onEndpointClosed(error: QuicError): void;
+}
+
+/** A configuration but for what the endpoint itself provides. */
+export type EndpointConnectionConfig = Omit<
+  ConnectionConfig,
+  'provider' | 'random' | 'idSource' | 'streamNotices'
+>;
+
+/**
+ * Errors: ERR_QUIC_BIND from `bind`, ERR_QUIC_ENDPOINT_CLOSED after `close`, ERR_QUIC_ENDPOINT_BUSY for a second
+ * listener.
+ */
+export class QuicEndpoint implements ConnectionHost {
+  readonly loop: Loop;
+  readonly environment: Environment;
+  readonly #options: EndpointOptions;
+  readonly #router: Router<DrivenConnection>;
+  readonly #connections: Map<DrivenConnection, QuicConnection> = new Map();
+  readonly #sockets: Map<string, DatagramSocket> = new Map();
+  readonly #routerTimer: Timer;
+  readonly #closed: Deferred<void> = defer();
+  #bound: BoundSockets | null = null;
+  #only: DatagramSocket | null = null;
+  #binding: Promise<void> | null = null;
+  #acceptor: Acceptor | null = null;
+  #isClosed = false;
+
+  constructor(options: EndpointOptions = {}) {
+    checkOptionNames(options, OPTION_NAMES, 'options');
+    this.#options = options;
+    this.environment = options.environment ?? nodeEnvironment();
+    const { clock, random, provider } = this.environment;
+    const idLength = integer('connectionIdLength', options.connectionIdLength, 4, 20, 8);
+    const validation = options.addressValidation ?? 'never';
+    if (validation !== 'never' && validation !== 'always') {
+      throw invalidArgValue('addressValidation', validation, "must be 'never' or 'always'");
+    }
+    this.loop = new Loop(clock);
+    this.#router = new Router<DrivenConnection>({
+      provider,
+      random,
+      ids: new RandomIds(random, idLength),
+      resetTokens: new ResetTokens(provider, options.resetSecret ?? randomBytes(random, 32)),
+      tokens: new SealedTokens(provider, random, options.tokenKey ?? randomBytes(random, 32)),
+      addressValidation: validation,
+    });
+    this.#routerTimer = clock.createTimer(() => this.#expire());
+    this.#routerTimer.unref();
+  }
+
+  // ---- sockets ----
+
+  /** Binds the sockets, all or none. Called again, it gives the same promise. */
+  bind(): Promise<void> {
+    if (this.#isClosed) return Promise.reject(quicError('ERR_QUIC_ENDPOINT_CLOSED'));
+    this.#binding ??= this.#bind().catch((error) => {
+      // A failed bind leaves nothing behind and can be tried again.
+      this.#binding = null;
+      throw error;
+    });
+    return this.#binding;
+  }
+
+  /** For a client: one socket that only this peer reaches. */
+  async bindTo(remote: SocketAddress): Promise<void> {
+    const { sockets } = this.environment;
+    const any = remote.family === 6 ? '::' : '0.0.0.0';
+    const address: SocketAddress = {
+      address: this.#options.address ?? any,
+      port: this.#options.port ?? 0,
+      family: remote.family,
+    };
+    const socket = await sockets.bind({ address, remote, ...this.#bufferSizes() });
+    if (this.#isClosed) {
+      await socket.close();
+      throw quicError('ERR_QUIC_ENDPOINT_CLOSED');
+    }
+    this.#adopt(socket);
+  }
+
+  /** Where the first socket is bound. Throws ERR_QUIC_LISTENER_NOT_STARTED before `bind`. */
+  get address(): SocketAddress {
+    const socket = this.#sockets.values().next().value;
+    if (socket === undefined)
+      throw quicError('ERR_QUIC_LISTENER_NOT_STARTED', { message: 'The endpoint is not bound' });
+    return socket.localAddress;
+  }
+
+  /** Where all sockets are bound. */
+  get addresses(): SocketAddress[] {
+    return [...this.#sockets.values()].map((socket) => socket.localAddress);
+  }
+
+  get port(): number {
+    return this.address.port;
+  }
+
+  get connections(): QuicConnection[] {
+    return [...this.#connections.values()];
+  }
+
+  /** What was routed, answered, dropped and why. */
+  get counters(): Router<DrivenConnection>['counters'] {
+    return this.#router.counters;
+  }
+
+  /** Entries in routing's tables. */
+  get sizes(): Router<DrivenConnection>['sizes'] {
+    return this.#router.sizes;
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  get closed(): Promise<void> {
+    return this.#closed.promise;
+  }
+
+  ref(): void {
+    for (const socket of this.#sockets.values()) socket.ref();
+  }
+
+  unref(): void {
+    for (const socket of this.#sockets.values()) socket.unref();
+  }
+
+  // ---- listening ----
+
+  /** One listener at a time takes unknown connections; null stops taking them. */
+  setAcceptor(acceptor: Acceptor | null): void {
+    if (this.#isClosed && acceptor !== null) throw quicError('ERR_QUIC_ENDPOINT_CLOSED');
+    if (acceptor !== null && this.#acceptor !== null) throw quicError('ERR_QUIC_ENDPOINT_BUSY');
+    this.#acceptor = acceptor;
+    this.#router.admission = acceptor === null ? 'refuse' : 'accept';
+  }
+
+  /** Makes the connection that an incoming one asks for. Null if it was decided before. */
+  accept(
+    incoming: Incoming,
+    config: EndpointConnectionConfig,
+    verification: VerificationOptions,
+  ): QuicConnection | null {
+    const { loop } = this;
+    const now = loop.clock.now();
+    const datagrams = this.#router.accept(incoming, now);
+    if (datagrams === null) return null;
+    const { connectionId, resetToken } = this.#router.idSource.next();
+    const core = new ConnectionCore(
+      { ...config, version: incoming.version.version, ...this.#provided() },
+      {
+        isServer: true,
+        local: incoming.to,
+        remote: incoming.from,
+        localId: connectionId,
+        remoteId: incoming.sourceId,
+        originalDestinationId: incoming.originalDestinationId,
+        retrySourceId: incoming.retrySourceId,
+        addressValidated: incoming.addressValidated,
+        resetToken,
+      },
+      now,
+    );
+    const connection = this.#add(core, connectionId, verification);
+    const driven = this.#drivenOf.get(connection) as DrivenConnection;
+    this.#router.addOriginal(incoming.destinationId, incoming.from, driven);
+    driven.original = { id: incoming.destinationId, from: incoming.from };
+    for (const datagram of datagrams) driven.receive(datagram, incoming.from, incoming.to, 0, now);
+    return connection;
+  }
+
+  /** Answers with CONNECTION_REFUSED. */
+  refuse(incoming: Incoming): void {
+    this.#answer(incoming, this.#router.refuse(incoming, this.loop.clock.now()));
+  }
+
+  /** Answers with a Retry. Throws ERR_QUIC_INVALID_STATE if the client followed one already. */
+  retry(incoming: Incoming): void {
+    const { clock } = this.loop;
+    this.#answer(incoming, this.#router.retry(incoming, clock.now(), clock.wallTime()));
+  }
+
+  /** Says nothing. */
+  ignore(incoming: Incoming): void {
+    this.#router.ignore(incoming, this.loop.clock.now());
+  }
+
+  // ---- connecting ----
+
+  /** Starts a connection to an address. It is opening when this returns. */
+  connect(
+    remote: SocketAddress,
+    config: EndpointConnectionConfig,
+    verification: VerificationOptions,
+  ): QuicConnection {
+    if (this.#isClosed) throw quicError('ERR_QUIC_ENDPOINT_CLOSED');
+    const socket = this.#only ?? this.#socketTowards(remote);
+    if (socket === null) {
+      throw quicError('ERR_QUIC_CONNECT_FAILED', {
+        message: `The endpoint has no IPv${remote.family} socket`,
+      });
+    }
+    const now = this.loop.clock.now();
+    const { connectionId } = this.#router.idSource.next();
+    const core = new ConnectionCore(
+      { ...config, ...this.#provided() },
+      {
+        isServer: false,
+        local: socket.localAddress,
+        remote,
+        localId: connectionId,
+        // RFC 9000 §7.2: at least 8 bytes that nobody can guess.
+        remoteId: randomBytes(this.environment.random, 8 + this.environment.random.integer(9)),
+        originalDestinationId: null,
+        retrySourceId: null,
+        addressValidated: true,
+        resetToken: null,
+      },
+      now,
+    );
+    const connection = this.#add(core, connectionId, verification);
+    (this.#drivenOf.get(connection) as DrivenConnection).touch();
+    return connection;
+  }
+
+  // ---- ending ----
+
+  /**
+   * Stops listening, lets connections finish for up to `drain` milliseconds (default 0), closes those that are left
+   * and frees the sockets. Idempotent; gives `closed`.
+   */
+  close(options: { drain?: number; signal?: AbortSignal } = {}): Promise<void> {
+    if (this.#isClosed) return this.#closed.promise;
+    const drain = integer('drain', options.drain, 0, 2 ** 31 - 1, 0);
+    this.#router.admission = 'refuse';
+    void this.#finish(drain, options.signal);
+    return this.#closed.promise;
+  }
+
+  /** Closes everything now. */
+  destroy(): void {
+    void this.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  // ---- for connections ----
+
+  socketFor(local: SocketAddress): DatagramSocket | null {
+    return this.#only ?? this.#sockets.get(addressKey(local)) ?? null;
+  }
+
+  onRoutingEvent(driven: DrivenConnection, event: ConnectionEvent): void {
+    const router = this.#router;
+    switch (event.type) {
+      case 'id-issued':
+        router.addId(event.connectionId, driven);
+        driven.ids.push(event.connectionId);
+        return;
+      case 'id-retired':
+        router.removeId(event.connectionId);
+        driven.ids = driven.ids.filter((id) => id !== event.connectionId);
+        return;
+      case 'reset-token-added':
+        router.addResetToken(event.token, driven.core.paths.active.remote, driven);
+        driven.resetTokens.push(event.token);
+        return;
+      case 'reset-token-removed':
+        router.removeResetToken(event.token, driven.core.paths.active.remote, driven);
+        driven.resetTokens = driven.resetTokens.filter((token) => token !== event.token);
+        return;
+      case 'confirmed':
+        // The client knows our id by now (RFC 9000 §7.2).
+        if (driven.original !== null) router.removeOriginal(driven.original.id, driven.original.from);
+        driven.original = null;
+        return;
+      default:
+        return;
+    }
+  }
+
+  onClosed(driven: DrivenConnection, now: number): void {
+    const connection = this.#connections.get(driven);
+    if (connection === undefined) return;
+    this.#connections.delete(driven);
+    this.loop.remove(driven);
+    for (const token of driven.resetTokens) {
+      this.#router.removeResetToken(token, driven.core.paths.active.remote, driven);
+    }
+    const originals = driven.original === null ? [] : [driven.original];
+    this.#router.closed(driven.ids, now + driven.core.closingPeriod(), originals);
+    this.#armRouter();
+    this.#onConnectionGone?.();
+  }
+
+  // ---- inside ----
+
+  readonly #drivenOf: WeakMap<QuicConnection, DrivenConnection> = new WeakMap();
+  #onConnectionGone: (() => void) | null = null;
+
+  async #bind(): Promise<void> {
+    const { address, port = 0 } = this.#options;
+    const bound = await bindSockets(
+      this.environment.sockets,
+      { port, ...(address === undefined ? {} : { address }) },
+      this.#bufferSizes(),
+    );
+    if (this.#isClosed) {
+      await bound.close();
+      throw quicError('ERR_QUIC_ENDPOINT_CLOSED');
+    }
+    this.#bound = bound;
+    bound.onSocketAdded = (socket) => this.#adopt(socket);
+    bound.onSocketRemoved = (socket) => this.#forget(socket);
+    for (const socket of bound.sockets) this.#adopt(socket);
+  }
+
+  #bufferSizes(): { receiveBufferSize?: number; sendBufferSize?: number } {
+    const { receiveBufferSize, sendBufferSize } = this.#options;
+    return {
+      ...(receiveBufferSize === undefined ? {} : { receiveBufferSize }),
+      ...(sendBufferSize === undefined ? {} : { sendBufferSize }),
+    };
+  }
+
+  #adopt(socket: DatagramSocket): void {
+    this.#sockets.set(addressKey(socket.localAddress), socket);
+    this.#only = this.#sockets.size === 1 ? socket : null;
+    const sink = (
+      bytes: Uint8Array,
+      from: SocketAddress,
+      to: SocketAddress,
+      ecn: number,
+      now: number,
+    ): void => {
+      this.#onDatagram(socket, bytes, from, to, ecn, now);
+    };
+    socket.onDatagram = (bytes, from, to, ecn) => this.loop.receive(bytes, from, to, ecn, sink);
+    socket.onWritable = () => {
+      for (const driven of this.#connections.keys()) driven.onWritable();
+    };
+    socket.onError = (error) => {
+      for (const driven of this.#connections.keys()) driven.onSocketError(error, socket);
+    };
+  }
+
+  #forget(socket: DatagramSocket): void {
+    this.#sockets.delete(addressKey(socket.localAddress));
+    this.#only = this.#sockets.size === 1 ? (this.#sockets.values().next().value ?? null) : null;
+  }
+
+  #onDatagram(
+    socket: DatagramSocket,
+    bytes: Uint8Array,
+    from: SocketAddress,
+    to: SocketAddress,
+    ecn: number,
+    now: number,
+  ): void {
+    const result = this.#router.route(bytes, from, to, now, this.loop.clock.wallTime());
+    switch (result.kind) {
+      case 'connection':
+        result.connection?.receive(bytes, from, to, ecn, now);
+        return;
+      case 'incoming':
+        if (result.incoming !== null) this.#offer(result.incoming, now);
+        return;
+      case 'reply':
+        socket.send(result.reply, 0, result.reply.length, from, 0, 0, to);
+        return;
+      default:
+        return;
+    }
+  }
+
+  #offer(incoming: Incoming, now: number): void {
+    try {
+      if (this.#acceptor === null) this.ignore(incoming);
+      else this.#acceptor.onIncoming(incoming, now);
+    } catch {
+      // An acceptor that fails refuses; the others' connections go on.
+      this.refuse(incoming);
+    }
+    this.#armRouter();
+  }
+
+  #answer(incoming: Incoming, bytes: Uint8Array | null): void {
+    if (bytes === null) return;
+    this.socketFor(incoming.to)?.send(bytes, 0, bytes.length, incoming.from, 0, 0, incoming.to);
+    this.#armRouter();
+  }
+
+  #add(core: ConnectionCore, connectionId: Uint8Array, verification: VerificationOptions): QuicConnection {
+    const driven = new DrivenConnection(core, this);
+    const { clock } = this.loop;
+    const connection = new QuicConnection(driven, answerQuestions(verification, clock), () => clock.now());
+    driven.owner = connection;
+    driven.ids.push(connectionId);
+    this.#connections.set(driven, connection);
+    this.#drivenOf.set(connection, driven);
+    this.#router.addId(connectionId, driven);
+    return connection;
+  }
+
+  #provided(): Pick<ConnectionConfig, 'provider' | 'random' | 'idSource' | 'streamNotices'> {
+    const { provider, random } = this.environment;
+    return { provider, random, idSource: this.#router.idSource, streamNotices: true };
+  }
+
+  /** The socket of a bound endpoint that reaches an address: of its family, loopback for loopback. */
+  #socketTowards(remote: SocketAddress): DatagramSocket | null {
+    const loops = isLoopback(remote.address);
+    const sameFamily = [...this.#sockets.values()].filter(
+      (socket) => socket.localAddress.family === remote.family,
+    );
+    return (
+      sameFamily.find((socket) => isLoopback(socket.localAddress.address) === loops) ?? sameFamily[0] ?? null
+    );
+  }
+
+  #expire(): void {
+    this.#router.expire(this.loop.clock.now());
+    this.#armRouter();
+  }
+
+  #armRouter(): void {
+    this.#routerTimer.set(this.#router.deadline);
+  }
+
+  async #finish(drain: number, signal: AbortSignal | undefined): Promise<void> {
+    const error = quicError('ERR_QUIC_ENDPOINT_CLOSED');
+    this.#acceptor?.onEndpointClosed(error);
+    this.#acceptor = null;
+    if (drain > 0 && this.#connections.size > 0) await this.#drained(drain, signal);
+    this.#isClosed = true;
+    for (const [driven, connection] of this.#connections) {
+      void connection.close();
+      // The CONNECTION_CLOSE leaves now, not in the turn that would come.
+      const now = this.loop.clock.now();
+      driven.transmit(now, 1);
+      driven.deliver(now);
+    }
+    for (const driven of [...this.#connections.keys()]) this.loop.remove(driven);
+    this.#connections.clear();
+    this.#routerTimer.clear();
+    await this.#binding?.catch(() => {});
+    await Promise.all([...this.#sockets.values()].map((socket) => socket.close()));
+    await this.#bound?.close();
+    this.#sockets.clear();
+    this.#only = null;
+    this.#closed.resolve();
+  }
+
+  /** Until the last connection is gone, the time is up, or the signal fires. */
+  #drained(drain: number, signal: AbortSignal | undefined): Promise<void> {
+    const { clock } = this.loop;
+    const done = defer<void>();
+    const timer = clock.createTimer(() => done.resolve());
+    timer.set(clock.now() + drain);
+    const onAbort = () => done.resolve();
+    signal?.addEventListener('abort', onAbort, { once: true });
+    this.#onConnectionGone = () => {
+      if (this.#connections.size === 0) done.resolve();
+    };
+    return done.promise.finally(() => {
+      timer.clear();
+      signal?.removeEventListener('abort', onAbort);
+      this.#onConnectionGone = null;
+    });
+  }
+}
+
+function isLoopback(address: string): boolean {
+  return address === '::1' || address.startsWith('127.');
+}
+
+function randomBytes(random: Environment['random'], length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  random.fill(bytes);
+  return bytes;
+}
+
+/** Names of {@link EndpointOptions}. */
+export const ENDPOINT_OPTION_NAMES: readonly string[] = [
+  'address',
+  'port',
+  'addressValidation',
+  'resetSecret',
+  'tokenKey',
+  'connectionIdLength',
+  'receiveBufferSize',
+  'sendBufferSize',
+  'environment',
+];
+
+const OPTION_NAMES: ReadonlySet<string> = new Set(ENDPOINT_OPTION_NAMES);

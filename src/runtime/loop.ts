@@ -1,0 +1,183 @@
+// The only loop and the only timer: datagrams are queued as they come; once per turn everything received is processed
+// and delivered, the application's microtasks run, then everything due is sent. Connections take turns in sending.
+// Knows neither QUIC nor sockets: it drives what implements Driven.
+
+import type { SocketAddress } from '../util/address.ts';
+import type { Clock, Timer } from '../util/clock.ts';
+import { type HeapItem, TimerHeap } from '../util/heap.ts';
+import { Ring } from '../util/ring.ts';
+
+/** Datagrams processed in one turn; what is left waits for the next, so that a flood starves nothing else. */
+export const MAX_DATAGRAMS_PER_TURN = 1024;
+
+/** Datagrams that wait for their turn; more are dropped, as a full kernel buffer would. */
+export const MAX_QUEUED_DATAGRAMS = 8192;
+
+/** Datagrams that one connection sends before the next one's turn. */
+export const SEND_QUANTUM = 16;
+
+/** Datagrams sent in one turn by all connections together. */
+export const MAX_SENDS_PER_TURN = 128;
+
+/** A connection as the loop sees it. */
+export interface Driven extends HeapItem {
+  /** In the queue of those that may have something to send. */
+  sendQueued: boolean;
+  /** In the list of those whose owner is to hear what happened. */
+  deliverQueued: boolean;
+  onTimeout(now: number): void;
+  /** Hands what happened to the application. Never throws. */
+  deliver(now: number): void;
+  /** Sends at most `most` datagrams. Returns how many; fewer mean that there is nothing more to send now. */
+  transmit(now: number, most: number): number;
+  /** When `onTimeout` is due; Infinity for never. */
+  deadline(): number;
+}
+
+export type DatagramSink = (
+  bytes: Uint8Array,
+  from: SocketAddress,
+  to: SocketAddress,
+  ecn: number,
+  now: number,
+) => void;
+
+export class Loop {
+  readonly clock: Clock;
+  /** Datagrams dropped because too many waited. */
+  droppedDatagrams = 0;
+  readonly #timer: Timer;
+  readonly #timers = new TimerHeap<Driven>();
+  readonly #senders = new Ring<Driven>();
+  readonly #receivers: Driven[] = [];
+  #scheduled = false;
+
+  readonly #bytes: Uint8Array[] = [];
+  readonly #from: SocketAddress[] = [];
+  readonly #to: SocketAddress[] = [];
+  readonly #ecn: number[] = [];
+  readonly #sinks: DatagramSink[] = [];
+  #head = 0;
+
+  constructor(clock: Clock) {
+    this.clock = clock;
+    this.#timer = clock.createTimer(() => this.#schedule());
+    this.#timer.unref();
+  }
+
+  /** A datagram came. It is processed in this turn of the process's loop, after all others that wait. */
+  receive(bytes: Uint8Array, from: SocketAddress, to: SocketAddress, ecn: number, sink: DatagramSink): void {
+    if (this.#bytes.length - this.#head >= MAX_QUEUED_DATAGRAMS) {
+      this.droppedDatagrams++;
+      return;
+    }
+    this.#bytes.push(bytes);
+    this.#from.push(from);
+    this.#to.push(to);
+    this.#ecn.push(ecn);
+    this.#sinks.push(sink);
+    this.#schedule();
+  }
+
+  /** Something about the connection changed: its owner hears of it and it may send, once, in this turn. */
+  touch(driven: Driven): void {
+    if (!driven.deliverQueued) {
+      driven.deliverQueued = true;
+      this.#receivers.push(driven);
+    }
+    this.wantSend(driven);
+  }
+
+  /** The connection may have something to send. */
+  wantSend(driven: Driven): void {
+    if (!driven.sendQueued) {
+      driven.sendQueued = true;
+      this.#senders.push(driven);
+    }
+    this.#schedule();
+  }
+
+  /** Forgets a connection that is over. */
+  remove(driven: Driven): void {
+    this.#timers.delete(driven);
+    this.#armTimer();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.clock.immediate(this.#turn);
+    // A second callback: the microtasks of whatever was delivered run between the two.
+    this.clock.immediate(this.#send);
+  }
+
+  readonly #turn = (): void => {
+    const now = this.clock.now();
+    const end = Math.min(this.#bytes.length, this.#head + MAX_DATAGRAMS_PER_TURN);
+    for (let i = this.#head; i < end; i++) {
+      this.#sinks[i](this.#bytes[i], this.#from[i], this.#to[i], this.#ecn[i], now);
+    }
+    this.#head = end;
+    this.#trimQueue();
+    this.#expire(now);
+    this.#deliver(now);
+  };
+
+  readonly #send = (): void => {
+    const now = this.clock.now();
+    const senders = this.#senders;
+    let budget = MAX_SENDS_PER_TURN;
+    while (senders.length > 0 && budget > 0) {
+      const driven = senders.shift() as Driven;
+      const most = Math.min(SEND_QUANTUM, budget);
+      const sent = driven.transmit(now, most);
+      budget -= sent;
+      if (sent === most) senders.push(driven);
+      else {
+        driven.sendQueued = false;
+        this.#timers.set(driven, driven.deadline());
+      }
+    }
+    this.#deliver(now);
+    this.#scheduled = false;
+    if (senders.length > 0 || this.#head < this.#bytes.length || this.#receivers.length > 0) this.#schedule();
+    this.#armTimer();
+  };
+
+  #expire(now: number): void {
+    for (;;) {
+      const next = this.#timers.peek();
+      if (next === undefined || next.heapDeadline > now) return;
+      this.#timers.delete(next);
+      next.onTimeout(now);
+      this.touch(next);
+    }
+  }
+
+  #deliver(now: number): void {
+    const receivers = this.#receivers;
+    for (let i = 0; i < receivers.length; i++) {
+      const driven = receivers[i];
+      driven.deliverQueued = false;
+      driven.deliver(now);
+    }
+    receivers.length = 0;
+  }
+
+  #armTimer(): void {
+    const next = this.#timers.peek();
+    this.#timer.set(next === undefined ? Number.POSITIVE_INFINITY : next.heapDeadline);
+  }
+
+  /** Lets go of what was processed. In a flood the queue never empties, so its front is cut off now and then. */
+  #trimQueue(): void {
+    const done = this.#head;
+    if (done < this.#bytes.length && done < MAX_DATAGRAMS_PER_TURN) return;
+    this.#head = 0;
+    this.#bytes.splice(0, done);
+    this.#from.splice(0, done);
+    this.#to.splice(0, done);
+    this.#ecn.splice(0, done);
+    this.#sinks.splice(0, done);
+  }
+}
