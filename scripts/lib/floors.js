@@ -192,7 +192,7 @@ function isReference(node) {
 /** Names that the file declares itself, as parameters, variables, functions, imports. @param {ts.SourceFile} source */
 function declaredNames(source) {
   const names = new Set();
-  (function visit(node) {
+  (function visit(/** @type {ts.Node} */ node) {
     const declares =
       ts.isVariableDeclaration(node) ||
       ts.isParameter(node) ||
