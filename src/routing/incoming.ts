@@ -10,6 +10,7 @@ import {
   MAX_DECIDED_INCOMING,
   MAX_INCOMING_BYTES,
   MAX_INCOMING_DATAGRAMS,
+  PENDING_INCOMING_LIFETIME,
 } from './limits.ts';
 
 /** Legal transitions: from 'pending' to one of the others, once. */
@@ -83,10 +84,12 @@ export class Incoming implements IncomingStart, HeapItem {
 /** All of them, by the client's address and the id it used: two clients may make up the same id. */
 export class IncomingTable {
   readonly #byKey: Map<string, Incoming> = new Map();
+  /** By the time at which nobody decided, or the decision is forgotten. */
+  readonly #pending: TimerHeap<Incoming> = new TimerHeap();
   readonly #decided: TimerHeap<Incoming> = new TimerHeap();
 
   get pending(): number {
-    return this.#byKey.size - this.#decided.size;
+    return this.#pending.size;
   }
 
   get decided(): number {
@@ -95,7 +98,7 @@ export class IncomingTable {
 
   /** When `expire` has something to do; Infinity for never. */
   get deadline(): number {
-    return this.#decided.peek()?.heapDeadline ?? Number.POSITIVE_INFINITY;
+    return Math.min(deadlineOf(this.#pending), deadlineOf(this.#decided));
   }
 
   get size(): number {
@@ -106,8 +109,9 @@ export class IncomingTable {
     return this.#byKey.get(key);
   }
 
-  add(incoming: Incoming): void {
+  add(incoming: Incoming, now: number): void {
     this.#byKey.set(keyOf(incoming), incoming);
+    this.#pending.set(incoming, now + PENDING_INCOMING_LIFETIME);
   }
 
   /** Ends 'pending' and returns the datagrams that were kept; null if it was decided before. */
@@ -116,7 +120,7 @@ export class IncomingTable {
     const { datagrams } = incoming;
     incoming.state = state;
     incoming.datagrams = [];
-    if (this.#byKey.get(keyOf(incoming)) !== incoming) return datagrams;
+    this.#pending.delete(incoming);
     // An accepted one is a connection, which has the id in a table of its own.
     if (state === 'accepted') this.#byKey.delete(keyOf(incoming));
     else {
@@ -126,8 +130,10 @@ export class IncomingTable {
     return datagrams;
   }
 
+  /** Those that nobody decided about are ignored from now on: their clients have given up. */
   expire(now: number): void {
-    while (this.deadline <= now) this.#forgetFirst();
+    while (deadlineOf(this.#pending) <= now) this.decide(this.#pending.peek() as Incoming, 'ignored', now);
+    while (deadlineOf(this.#decided) <= now) this.#forgetFirst();
   }
 
   #forgetFirst(): void {
@@ -141,6 +147,10 @@ export class IncomingTable {
 /** The key of an id that a client made up, in `bytes[start, end)`. */
 export function clientKey(from: SocketAddress, bytes: Uint8Array, start: number, end: number): string {
   return `${addressKey(from)} ${bytesKey(bytes, start, end)}`;
+}
+
+function deadlineOf(heap: TimerHeap<Incoming>): number {
+  return heap.peek()?.heapDeadline ?? Number.POSITIVE_INFINITY;
 }
 
 function keyOf({ from, destinationId }: Incoming): string {

@@ -7,6 +7,9 @@ export const MAX_PENDING_INCOMING = 1024;
 export const MAX_INCOMING_DATAGRAMS = 8;
 export const MAX_INCOMING_BYTES: number = 16 * 1024;
 
+/** Milliseconds after which a pending one counts as ignored. */
+export const PENDING_INCOMING_LIFETIME = 10_000;
+
 /** Incoming connections whose decision is remembered, so that a retransmitted Initial is no new one. */
 export const MAX_DECIDED_INCOMING = 4096;
 

@@ -375,7 +375,7 @@ export class Router<C> {
       to,
     });
     incoming.keep(bytes);
-    this.#incoming.add(incoming);
+    this.#incoming.add(incoming, now);
     this.counters.incoming++;
     this.#result.kind = 'incoming';
     this.#result.incoming = incoming;

@@ -37,7 +37,7 @@ describe('the table of ids', () => {
     assert.equal(table.get(key), undefined);
   });
 
-  test('L60 C3 holds 20,000 keys that differ in few bits and forgets them all', () => {
+  test('L60 holds 20,000 keys that differ in few bits and forgets them all', () => {
     const table = new IdTable<number>(seededRandom(2));
     const keyOf = (i: number) => Uint8Array.of(0, 0, i >> 8, 0, 0, 0, i & 255, 0);
     for (let i = 0; i < 20_000; i++) table.set(keyOf(i), i);
