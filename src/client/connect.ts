@@ -1,0 +1,228 @@
+// Opens a connection to a server by name or address: resolves the name, tries its addresses, and gives the connection
+// that opened first.
+
+import { lookup } from 'node:dns/promises';
+import { invalidArgType, invalidArgValue, quicError } from '../errors.ts';
+import type { Pin } from '../pki/fingerprint.ts';
+import { loadIdentity } from '../pki/identity.ts';
+import type { PkiInput } from '../pki/input.ts';
+import { type TrustSource, trustAnchors } from '../pki/trust-anchors.ts';
+import type { QuicConnection } from '../runtime/connection.ts';
+import { type EndpointConnectionConfig, type EndpointOptions, QuicEndpoint } from '../runtime/endpoint.ts';
+import {
+  boolean,
+  type CryptoOptions,
+  checkOptionNames,
+  integer,
+  parseAlpn,
+  parseCipherSuites,
+  parseGroups,
+  parseHandshakeTimeout,
+  parseTransport,
+  TRANSPORT_OPTION_NAMES,
+  type TransportOptions,
+} from '../runtime/options.ts';
+import type { VerificationOptions } from '../runtime/questions.ts';
+import { NO_TRACE } from '../trace/trace.ts';
+import { ipFamily, type SocketAddress, socketAddress } from '../util/address.ts';
+
+export interface ConnectOptions extends TransportOptions, CryptoOptions {
+  /** Protocols, preferred first. Required. */
+  alpn: string | readonly string[];
+  /** Name to ask for (SNI) and to find in the certificate. Default the host of the target. */
+  serverName?: string;
+  /** Trusted roots instead of the default ones. */
+  ca?: TrustSource | readonly TrustSource[];
+  /** SHA-256 of the server's certificate or public key; a match replaces chain and name, validity still counts. */
+  pins?: readonly Pin[];
+  /** False accepts any certificate: for tests only. Default true. */
+  rejectUnauthorized?: boolean;
+  /** A certificate for servers that ask for one. */
+  cert?: PkiInput | readonly PkiInput[];
+  key?: PkiInput;
+  /** 4 or 6: addresses of this family only. Default 0: both. */
+  family?: 0 | 4 | 6;
+  /** Connect from this bound endpoint, which stays open afterwards; else the connection has one of its own. */
+  endpoint?: QuicEndpoint;
+  /** Gives up. */
+  signal?: AbortSignal;
+  /** Gets each line of the NSS key log. */
+  onKeyLog?: (line: string) => void;
+  environment?: EndpointOptions['environment'];
+}
+
+/** `host:port`, `[v6]:port`, or both apart. */
+export type ConnectTarget = string | { host: string; port: number };
+
+/**
+ * Connects and completes the handshake.
+ *
+ * Errors: ERR_QUIC_NAME_RESOLUTION, ERR_QUIC_CONNECT_FAILED, and why the handshake failed: ERR_QUIC_CERTIFICATE_…,
+ * ERR_QUIC_TLS_FAIL, ERR_QUIC_HANDSHAKE_TIMEOUT, ERR_QUIC_CONNECTION_REFUSED, ERR_QUIC_VERSION_NEGOTIATION.
+ */
+export async function connect(target: ConnectTarget, options: ConnectOptions): Promise<QuicConnection> {
+  checkOptionNames(options, OPTION_NAMES, 'options');
+  const { host, port } = parseTarget(target);
+  const { config, verification } = parseConnect(options, host);
+  const { signal } = options;
+  signal?.throwIfAborted();
+  const addresses = await resolve(host, port, options.family ?? 0);
+  let failure: unknown;
+  for (const address of addresses) {
+    signal?.throwIfAborted();
+    try {
+      return await attempt(address, config, verification, options);
+    } catch (error) {
+      failure = error;
+      // Another address of the server would say the same.
+      if (!isUnreachable(error)) throw error;
+    }
+  }
+  throw failure;
+}
+
+async function attempt(
+  address: SocketAddress,
+  config: EndpointConnectionConfig,
+  verification: VerificationOptions,
+  options: ConnectOptions,
+): Promise<QuicConnection> {
+  const { signal, environment } = options;
+  const own = options.endpoint === undefined;
+  const endpoint = options.endpoint ?? new QuicEndpoint(environment === undefined ? {} : { environment });
+  let connection: QuicConnection | null = null;
+  try {
+    if (own) await endpoint.bindTo(address);
+    else await endpoint.bind();
+    connection = endpoint.connect(address, config, verification);
+    await opened(connection, signal);
+    // The endpoint was made for this connection and goes with it.
+    if (own) closeAfter(connection, endpoint);
+    return connection;
+  } catch (error) {
+    connection?.destroy();
+    if (own) await endpoint.close();
+    if ((error as { code?: string }).code !== 'ERR_QUIC_BIND') throw error;
+    const message = `No way to ${address.address}: ${(error as Error).message}`;
+    throw quicError('ERR_QUIC_CONNECT_FAILED', { message, cause: error });
+  }
+}
+
+async function opened(connection: QuicConnection, signal: AbortSignal | undefined): Promise<void> {
+  if (signal === undefined) {
+    await connection.opened;
+    return;
+  }
+  let onAbort = () => {};
+  const aborted = new Promise<never>((_resolve, reject) => {
+    onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    await Promise.race([connection.opened, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+function closeAfter(connection: QuicConnection, endpoint: QuicEndpoint): void {
+  const close = () => void endpoint.close();
+  connection.closed.then(close, close);
+}
+
+async function resolve(host: string, port: number, family: 0 | 4 | 6): Promise<SocketAddress[]> {
+  const literal = ipFamily(host) === 0 ? null : socketAddress(host, port);
+  if (literal !== null) return [literal];
+  let found: { address: string }[];
+  try {
+    found = await lookup(host, { all: true, family });
+  } catch (error) {
+    throw quicError('ERR_QUIC_NAME_RESOLUTION', {
+      message: `The name ${host} cannot be resolved`,
+      cause: error,
+    });
+  }
+  const addresses = found.flatMap(({ address }) => socketAddress(address, port) ?? []);
+  if (addresses.length === 0)
+    throw quicError('ERR_QUIC_NAME_RESOLUTION', { message: `${host} has no address` });
+  return addresses;
+}
+
+function parseTarget(target: ConnectTarget): { host: string; port: number } {
+  if (typeof target === 'string') {
+    const match = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(target);
+    const port = Number(match?.[3]);
+    if (match === null || port === 0 || port > 65535) {
+      throw invalidArgValue('target', target, "must be 'host:port' with a port from 1 to 65535");
+    }
+    return { host: match[1] ?? match[2], port };
+  }
+  if (typeof target !== 'object' || target === null || typeof target.host !== 'string') {
+    throw invalidArgType('target', "'host:port' or { host, port }", target);
+  }
+  return { host: target.host, port: integer('port', target.port, 1, 65535, 0) };
+}
+
+function parseConnect(
+  options: ConnectOptions,
+  host: string,
+): { config: EndpointConnectionConfig; verification: VerificationOptions } {
+  const { onKeyLog, cert, key, pins, ca } = options;
+  const alpn = parseAlpn(options.alpn);
+  if ((cert === undefined) !== (key === undefined)) {
+    throw invalidArgValue(
+      cert === undefined ? 'cert' : 'key',
+      undefined,
+      'must be given with the other of cert and key',
+    );
+  }
+  if (onKeyLog !== undefined && typeof onKeyLog !== 'function') {
+    throw invalidArgType('onKeyLog', 'of type function', onKeyLog);
+  }
+  const identity = cert !== undefined && key !== undefined ? loadIdentity({ cert, key }) : undefined;
+  const config: EndpointConnectionConfig = {
+    trace: onKeyLog === undefined ? NO_TRACE : { ...NO_TRACE, keyLog: onKeyLog },
+    transport: parseTransport(options),
+    version: 1,
+    cipherSuites: parseCipherSuites(options.ciphers),
+    groups: parseGroups(options.groups),
+    handshakeTimeout: parseHandshakeTimeout(options),
+    maxAmplificationFactor: 3,
+    grease: true,
+    alpn,
+    serverName: options.serverName ?? host,
+    verifyPeer: true,
+    requestOcsp: false,
+    identity:
+      identity === undefined ? undefined : { certificates: [...identity.certificates], key: identity.key },
+    answer: undefined,
+    token: undefined,
+  };
+  const verification: VerificationOptions = {
+    acceptAny: !boolean('rejectUnauthorized', options.rejectUnauthorized, true),
+    ...(ca === undefined ? {} : { anchors: trustAnchors(ca) }),
+    ...(pins === undefined ? {} : { pins }),
+  };
+  return { config, verification };
+}
+
+function isUnreachable(error: unknown): boolean {
+  const { code } = error as { code?: string };
+  return code === 'ERR_QUIC_HANDSHAKE_TIMEOUT' || code === 'ERR_QUIC_CONNECT_FAILED';
+}
+
+const OPTION_NAMES: ReadonlySet<string> = new Set([
+  ...TRANSPORT_OPTION_NAMES,
+  'alpn',
+  'serverName',
+  'ca',
+  'pins',
+  'rejectUnauthorized',
+  'cert',
+  'key',
+  'family',
+  'endpoint',
+  'signal',
+  'onKeyLog',
+  'environment',
+]);

@@ -1,0 +1,20 @@
+/**
+ * quayside: QUIC for Node.js. Listeners, connections and streams.
+ * @module
+ */
+
+export { type ConnectOptions, type ConnectTarget, connect } from './client/connect.ts';
+export { QUIC_ERRORS, QuicError, type QuicErrorCode, type QuicErrorType } from './errors.ts';
+export { type ListenerState, type ListenOptions, listen, QuicListener } from './listener/listener.ts';
+export {
+  type CloseInfo,
+  type ConnectionInfo,
+  type ConnectionStats,
+  QuicConnection,
+} from './runtime/connection.ts';
+export { toDuplex } from './runtime/duplex.ts';
+export { type EndpointOptions, QuicEndpoint } from './runtime/endpoint.ts';
+export type { Environment } from './runtime/environment.ts';
+export type { CryptoOptions, TransportOptions } from './runtime/options.ts';
+export { QuicStream, type WaitOptions } from './runtime/stream.ts';
+export { formatAddress, type SocketAddress } from './util/address.ts';

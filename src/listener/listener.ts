@@ -1,0 +1,271 @@
+// Accepts connections on an endpoint: a lifecycle and a queue of connections that wait to be accepted. Who the server
+// is for a name comes from its servers; here it is one, the default.
+
+import type { ServerAnswer } from '../connection/config.ts';
+import { invalidArgType, quicError } from '../errors.ts';
+import { loadIdentity } from '../pki/identity.ts';
+import type { PkiInput } from '../pki/input.ts';
+import { type TrustSource, trustAnchors } from '../pki/trust-anchors.ts';
+import type { Incoming } from '../routing/incoming.ts';
+import type { QuicConnection } from '../runtime/connection.ts';
+import { abortable, type Deferred, defer } from '../runtime/deferred.ts';
+import {
+  ENDPOINT_OPTION_NAMES,
+  type EndpointConnectionConfig,
+  type EndpointOptions,
+  QuicEndpoint,
+} from '../runtime/endpoint.ts';
+import {
+  type CryptoOptions,
+  checkOptionNames,
+  parseAlpn,
+  parseCipherSuites,
+  parseGroups,
+  parseHandshakeTimeout,
+  parseTransport,
+  TRANSPORT_OPTION_NAMES,
+  type TransportOptions,
+} from '../runtime/options.ts';
+import type { VerificationOptions } from '../runtime/questions.ts';
+import type { WaitOptions } from '../runtime/stream.ts';
+import { NO_TRACE } from '../trace/trace.ts';
+import type { SocketAddress } from '../util/address.ts';
+import { Ring } from '../util/ring.ts';
+
+export interface ListenOptions extends Omit<EndpointOptions, 'environment'>, TransportOptions, CryptoOptions {
+  /** Protocols, the server's order of preference. Required. */
+  alpn: string | readonly string[];
+  /** Certificate chain and key: PEM or DER, bytes, text or file path. Required. */
+  cert: PkiInput | readonly PkiInput[];
+  key: PkiInput;
+  /** Ask clients for a certificate; with `rejectUnauthorized` (default true) one without a good one is refused. */
+  requestCert?: boolean;
+  rejectUnauthorized?: boolean;
+  /** Who may have issued client certificates. */
+  ca?: TrustSource | readonly TrustSource[];
+  /** Gets each line of the NSS key log. */
+  onKeyLog?: (line: string) => void;
+  /** Use this endpoint instead of one of its own; it stays open when the listener closes. */
+  endpoint?: QuicEndpoint;
+  environment?: EndpointOptions['environment'];
+}
+
+export type ListenerState = 'open' | 'started' | 'stopped' | 'closed';
+
+/**
+ * A listener with one default server. Made without binding; `start` binds. Async-iterable over its connections.
+ *
+ * Errors: ERR_QUIC_LISTENER_NOT_STARTED, ERR_QUIC_LISTENER_ALREADY_STARTED, ERR_QUIC_LISTENER_FINISHED, ERR_QUIC_BIND,
+ * ERR_QUIC_ENDPOINT_BUSY, and those of reading certificates and keys.
+ */
+export class QuicListener {
+  readonly endpoint: QuicEndpoint;
+  readonly #ownsEndpoint: boolean;
+  readonly #config: EndpointConnectionConfig;
+  readonly #verification: VerificationOptions;
+  readonly #queue: Ring<QuicConnection> = new Ring();
+  readonly #waiting: Ring<Deferred<QuicConnection>> = new Ring();
+  readonly #closed: Deferred<void> = defer();
+  #state: ListenerState = 'open';
+  #starting: Promise<void> | null = null;
+
+  constructor(options: ListenOptions) {
+    checkOptionNames(options, OPTION_NAMES, 'options');
+    const config = parseListen(options);
+    this.#config = config.connection;
+    this.#verification = config.verification;
+    this.#ownsEndpoint = options.endpoint === undefined;
+    this.endpoint = options.endpoint ?? new QuicEndpoint(endpointOptions(options));
+  }
+
+  get state(): ListenerState {
+    return this.#state;
+  }
+
+  /** Binds and begins to take connections. A failure leaves the listener as it was. */
+  async start(): Promise<void> {
+    if (this.#state === 'closed') throw quicError('ERR_QUIC_LISTENER_FINISHED');
+    if (this.#state === 'started' || this.#starting !== null)
+      throw quicError('ERR_QUIC_LISTENER_ALREADY_STARTED');
+    this.#starting = this.endpoint.bind();
+    try {
+      await this.#starting;
+      this.endpoint.setAcceptor({
+        onIncoming: (incoming, now) => this.#onIncoming(incoming, now),
+        onEndpointClosed: () => this.#finish(),
+      });
+      this.#state = 'started';
+    } finally {
+      this.#starting = null;
+    }
+  }
+
+  /** The next connection, in order of arrival. Its handshake may still go on: see `connection.opened`. */
+  accept(options: WaitOptions = {}): Promise<QuicConnection> {
+    const queued = this.#queue.shift();
+    if (queued !== undefined) return Promise.resolve(queued);
+    if (this.#state === 'open') return Promise.reject(quicError('ERR_QUIC_LISTENER_NOT_STARTED'));
+    if (this.#state !== 'started') return Promise.reject(quicError('ERR_QUIC_LISTENER_FINISHED'));
+    const waiting = defer<QuicConnection>();
+    this.#waiting.push(waiting);
+    return abortable(waiting, options.signal, () => this.#givenUp.add(waiting));
+  }
+
+  /** The next connection if there is one. */
+  tryAccept(): QuicConnection | null {
+    return this.#queue.shift() ?? null;
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<QuicConnection, void, undefined> {
+    for (;;) {
+      let connection: QuicConnection;
+      try {
+        connection = await this.accept();
+      } catch (error) {
+        if ((error as { code?: string }).code === 'ERR_QUIC_LISTENER_FINISHED') return;
+        throw error;
+      }
+      yield connection;
+    }
+  }
+
+  /** Takes no new connections; those that wait can still be accepted and accepted ones live on. */
+  async stop(): Promise<void> {
+    if (this.#state === 'open') throw quicError('ERR_QUIC_LISTENER_NOT_STARTED');
+    if (this.#state !== 'started') return;
+    this.endpoint.setAcceptor(null);
+    this.#state = 'stopped';
+    this.#rejectWaiting();
+  }
+
+  /**
+   * Takes no new connections, closes those never accepted, lets accepted ones finish for up to `drain` milliseconds
+   * (default 0), closes the rest and frees the sockets. Idempotent; gives `closed`.
+   */
+  close(options: { drain?: number; signal?: AbortSignal } = {}): Promise<void> {
+    if (this.#state === 'closed') return this.#closed.promise;
+    if (this.#state === 'started') this.endpoint.setAcceptor(null);
+    for (const connection of this.#queue) connection.destroy();
+    this.#finish();
+    if (this.#ownsEndpoint) void this.endpoint.close(options).then(() => this.#closed.resolve());
+    else this.#closed.resolve();
+    return this.#closed.promise;
+  }
+
+  /** Closes everything now. */
+  destroy(): void {
+    void this.close();
+  }
+
+  get closed(): Promise<void> {
+    return this.#closed.promise;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** Where the listener is bound, with the real port. Throws ERR_QUIC_LISTENER_NOT_STARTED before `start`. */
+  address(): SocketAddress {
+    if (this.#state !== 'started') throw quicError('ERR_QUIC_LISTENER_NOT_STARTED');
+    return this.endpoint.address;
+  }
+
+  get port(): number {
+    return this.address().port;
+  }
+
+  readonly #givenUp: WeakSet<object> = new WeakSet();
+
+  #onIncoming(incoming: Incoming, _now: number): void {
+    const connection = this.endpoint.accept(incoming, this.#config, this.#verification);
+    if (connection === null) return;
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
+      if (this.#givenUp.has(next)) continue;
+      next.resolve(connection);
+      return;
+    }
+    this.#queue.push(connection);
+  }
+
+  #finish(): void {
+    this.#state = 'closed';
+    this.#queue.clear();
+    this.#rejectWaiting();
+  }
+
+  #rejectWaiting(): void {
+    for (const waiting of this.#waiting) waiting.reject(quicError('ERR_QUIC_LISTENER_FINISHED'));
+    this.#waiting.clear();
+  }
+}
+
+/** Makes a listener and starts it. */
+export async function listen(options: ListenOptions): Promise<QuicListener> {
+  const listener = new QuicListener(options);
+  await listener.start();
+  return listener;
+}
+
+function parseListen(options: ListenOptions): {
+  connection: EndpointConnectionConfig;
+  verification: VerificationOptions;
+} {
+  const { onKeyLog, requestCert = false, rejectUnauthorized = true } = options;
+  if (onKeyLog !== undefined && typeof onKeyLog !== 'function') {
+    throw invalidArgType('onKeyLog', 'of type function', onKeyLog);
+  }
+  if (options.cert === undefined)
+    throw invalidArgType('cert', 'a certificate chain in PEM or DER, or a file path', undefined);
+  if (options.key === undefined)
+    throw invalidArgType('key', 'a private key in PEM or DER, or a file path', undefined);
+  const alpn = parseAlpn(options.alpn);
+  const { certificates, key } = loadIdentity({ cert: options.cert, key: options.key });
+  const transport = parseTransport(options);
+  const answer: ServerAnswer = {
+    identity: { certificates: [...certificates], key },
+    alpn,
+    clientCertificate: requestCert ? (rejectUnauthorized ? 'require' : 'request') : 'none',
+  };
+  return {
+    connection: {
+      trace: onKeyLog === undefined ? NO_TRACE : { ...NO_TRACE, keyLog: onKeyLog },
+      transport,
+      version: 1,
+      cipherSuites: parseCipherSuites(options.ciphers),
+      groups: parseGroups(options.groups),
+      handshakeTimeout: parseHandshakeTimeout(options),
+      maxAmplificationFactor: 3,
+      grease: true,
+      alpn,
+      serverName: null,
+      verifyPeer: requestCert,
+      requestOcsp: false,
+      identity: undefined,
+      answer,
+      token: undefined,
+    },
+    verification: {
+      acceptAny: !rejectUnauthorized,
+      ...(options.ca === undefined ? {} : { anchors: trustAnchors(options.ca) }),
+    },
+  };
+}
+
+function endpointOptions(options: ListenOptions): EndpointOptions {
+  const given = Object.entries(options).filter(([name]) => ENDPOINT_OPTION_NAMES.includes(name));
+  return Object.fromEntries(given) as EndpointOptions;
+}
+
+const OPTION_NAMES: ReadonlySet<string> = new Set([
+  ...ENDPOINT_OPTION_NAMES,
+  ...TRANSPORT_OPTION_NAMES,
+  'alpn',
+  'cert',
+  'key',
+  'requestCert',
+  'rejectUnauthorized',
+  'ca',
+  'onKeyLog',
+  'endpoint',
+]);
