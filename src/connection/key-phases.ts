@@ -54,11 +54,11 @@ export class KeyPhases {
     return this.#opener;
   }
 
-  /** The sealer for the next packet. Counts it against the limit of the key. */
-  sealerFor(packetNumber: number): Sealer {
+  /** The sealer for the next packet. Counts it against the limit of the key, the end of which is kept for closing. */
+  sealerFor(packetNumber: number, isClose: boolean): Sealer {
     if (this.#firstSent < 0) this.#firstSent = packetNumber;
     this.#sealed++;
-    if (this.#sealed > this.confidentialityLimit) {
+    if (!isClose && this.#sealed > this.confidentialityLimit - RESERVED_FOR_CLOSE) {
       throw new TransportError(TransportErrorCode.AEAD_LIMIT_REACHED, 0, 'packets sealed with one key');
     }
     return this.#sealer;
@@ -175,3 +175,9 @@ export class KeyPhases {
     return 'failed';
   }
 }
+
+/**
+ * Packets of a key that only CONNECTION_CLOSE may use (RFC 9001 §6.6). It is repeated ever more rarely, so that these
+ * are never used up.
+ */
+const RESERVED_FOR_CLOSE = 64;

@@ -191,7 +191,8 @@ export class DatagramBuilder implements PacketBuilder {
       const numberOffset = this.#numberOffsets[i] as number;
       const lengthOffset = this.#lengthOffsets[i] as number;
       if (lengthOffset >= 0) this.writer.patchVarint2(lengthOffset, payloadEnd + TAG_LENGTH - numberOffset);
-      const sealer = space.phases !== null ? space.phases.sealerFor(number) : space.sealer;
+      const isClose = this.intent === 'close';
+      const sealer = space.phases !== null ? space.phases.sealerFor(number, isClose) : space.sealer;
       const start = this.#starts[i] as number;
       sealer?.seal(this.#out, start, numberOffset, this.#payloadStarts[i] as number, payloadEnd, number);
       sink.packetSent(this, i, payloadEnd + TAG_LENGTH - start);
