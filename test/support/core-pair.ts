@@ -17,6 +17,7 @@ import { NO_TRACE } from '../../src/trace/trace.ts';
 import type { SocketAddress } from '../../src/util/address.ts';
 import { PacketHeader, readHeader } from '../../src/wire/header.ts';
 import { seededIdentity, type TestIdentity } from './certificates.ts';
+import { openInitial } from './initial-packets.ts';
 import { StreamApp } from './stream-app.ts';
 
 export interface PairOptions {
@@ -104,6 +105,10 @@ export class TestPair {
     const header = new PacketHeader();
     this.pair.start(this.client, (datagram, { from, to }, now) => {
       if (!readHeader(datagram, 0, datagram.length, 8, header) || header.type !== 0) return null;
+      // As routing does it: a damaged Initial makes no connection.
+      const { dcidStart, dcidLength } = header;
+      if (openInitial(datagram, datagram.subarray(dcidStart, dcidStart + dcidLength), 'client') === null)
+        return null;
       const field = (start: number, length: number) => datagram.slice(start, start + length);
       const first: FirstDatagram = {
         datagram,
