@@ -4,7 +4,7 @@
 import { PacketKeys } from '../crypto/packet-keys.ts';
 import type { CipherSuite } from '../crypto/suites.ts';
 import { CRYPTO_ERROR_BASE, type QuicError, TransportError, TransportErrorCode } from '../errors.ts';
-import { TlsAlert } from '../tls/alerts.ts';
+import { QuicRuleBroken, TlsAlert } from '../tls/alerts.ts';
 import { createTlsClient } from '../tls/client.ts';
 import type { TlsEngine, TlsEvent } from '../tls/engine.ts';
 import { Level } from '../tls/level.ts';
@@ -129,7 +129,11 @@ export class Handshake {
       if (!(error instanceof TlsAlert)) throw error;
       this.#failed = true;
       // What the engine wrote before it failed is still due: a server's peer needs it to read the alert.
-      throw new TransportError(CRYPTO_ERROR_BASE + error.alert, FRAME.CRYPTO, error.reason);
+      const code =
+        error instanceof QuicRuleBroken
+          ? TransportErrorCode.PROTOCOL_VIOLATION
+          : CRYPTO_ERROR_BASE + error.alert;
+      throw new TransportError(code, FRAME.CRYPTO, error.reason);
     }
     this.#drain(now);
   }

@@ -20,6 +20,12 @@ export class TlsAlert extends Error {
   }
 }
 
+/**
+ * A rule was broken that QUIC adds to TLS: the connection closes with PROTOCOL_VIOLATION rather than with the alert,
+ * which is its nearest counterpart (RFC 9001 §4.4, §4.6.1, §8.4).
+ */
+export class QuicRuleBroken extends TlsAlert {}
+
 /** Alert codes by name. */
 export const Alert = {
   CLOSE_NOTIFY: 0,

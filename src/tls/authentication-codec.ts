@@ -7,7 +7,7 @@
 
 import { Reader } from '../wire/reader.ts';
 import type { Writer } from '../wire/writer.ts';
-import { Alert, TlsAlert } from './alerts.ts';
+import { Alert, QuicRuleBroken, TlsAlert } from './alerts.ts';
 import {
   decodeAll,
   decodeCertificateStatus,
@@ -188,7 +188,7 @@ export function decodeNewSessionTicket(body: Uint8Array): SessionTicket {
     if (ticket.length === 0) throw new TlsAlert(Alert.DECODE_ERROR, 'the ticket is empty');
     const early = readExtensions(reader, Block.NEW_SESSION_TICKET).get(Extension.EARLY_DATA);
     if (early !== undefined && decodeAll(early, (inner) => inner.u32()) !== EARLY_DATA_UNLIMITED) {
-      throw new TlsAlert(Alert.ILLEGAL_PARAMETER, 'max_early_data_size is not 0xffffffff');
+      throw new QuicRuleBroken(Alert.ILLEGAL_PARAMETER, 'max_early_data_size is not 0xffffffff');
     }
     return { lifetime, ageAdd, nonce, ticket, earlyData: early !== undefined };
   });

@@ -5,12 +5,13 @@
  * are welcome is asked before a body is waited for.
  */
 
-import { Alert, TlsAlert } from './alerts.ts';
+import { Alert, QuicRuleBroken, TlsAlert } from './alerts.ts';
 import { MAX_BUFFERED_BYTES } from './limits.ts';
 import {
   asMessage,
   HANDSHAKE_MESSAGES,
   type HandshakeMessage,
+  HandshakeType,
   HEADER_BYTES,
   messageName,
 } from './messages.ts';
@@ -43,7 +44,7 @@ export class HandshakeReader {
     const type = this.byteAt(0);
     const row = HANDSHAKE_MESSAGES[type];
     if (row === undefined || !welcome.includes(type)) {
-      throw new TlsAlert(Alert.UNEXPECTED_MESSAGE, `${messageName(type)} has no place here`);
+      throw misplaced(type, welcome);
     }
     if (this.buffered < HEADER_BYTES) return null;
     const length = this.byteAt(1) * 0x10000 + this.byteAt(2) * 0x100 + this.byteAt(3);
@@ -96,6 +97,14 @@ export class HandshakeReader {
     this.start = 0;
     this.end = size;
   }
+}
+
+function misplaced(type: number, welcome: readonly number[]): TlsAlert {
+  const reason = `${messageName(type)} has no place here`;
+  // RFC 9001 §4.4: no client authentication after the handshake, which is where tickets are welcome.
+  return type === HandshakeType.CERTIFICATE_REQUEST && welcome.includes(HandshakeType.NEW_SESSION_TICKET)
+    ? new QuicRuleBroken(Alert.UNEXPECTED_MESSAGE, reason)
+    : new TlsAlert(Alert.UNEXPECTED_MESSAGE, reason);
 }
 
 const NOTHING = new Uint8Array(0);

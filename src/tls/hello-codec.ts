@@ -8,7 +8,7 @@
 import { equal } from '../util/bytes.ts';
 import { Reader } from '../wire/reader.ts';
 import type { Writer } from '../wire/writer.ts';
-import { Alert, TlsAlert } from './alerts.ts';
+import { Alert, QuicRuleBroken, TlsAlert } from './alerts.ts';
 import {
   decodeClientShares,
   decodeCode,
@@ -118,8 +118,8 @@ export function decodeClientHello(body: Uint8Array): ClientHello {
     throw new TlsAlert(Alert.ILLEGAL_PARAMETER, 'compression was offered');
   }
   if (sessionId.length > 0) {
-    // RFC 9001 §8.4 forbids the compatibility mode; its PROTOCOL_VIOLATION has this alert as its TLS counterpart.
-    throw new TlsAlert(Alert.ILLEGAL_PARAMETER, 'legacy_session_id is not empty');
+    // RFC 9001 §8.4: there is no compatibility mode in QUIC.
+    throw new QuicRuleBroken(Alert.ILLEGAL_PARAMETER, 'legacy_session_id is not empty');
   }
   checkPskPlace(extensions);
   const groups = decodeCodes(requireExtension(extensions, Extension.SUPPORTED_GROUPS), 2);
