@@ -97,7 +97,7 @@ export class ConnectionCore implements ConnectionParts {
     this.numbers = new PacketNumbers(config.random, this.recovery);
     this.control = new Control(application);
     this.closer = new Closer(this);
-    this.idle = new Idle(now, config.handshakeTimeout);
+    this.idle = new Idle(now, config.transport.maxIdleTimeout, config.handshakeTimeout);
     this.mtu = new MtuDiscovery(() => Math.min(this.transport.maxSendUdpPayloadSize, this.peerMaxUdpPayload));
     this.streams = this.#makeStreams();
     this.firstFlight = new FirstFlight(this, start.originalDestinationId ?? start.remoteId);
@@ -114,7 +114,7 @@ export class ConnectionCore implements ConnectionParts {
       },
       first,
     );
-    this.#receiver = new Receiver(this, start.originalDestinationId);
+    this.#receiver = new Receiver(this, start.retrySourceId ?? start.originalDestinationId);
     this.#transmitter = new Transmitter(this, [
       { bit: PartBit.CRYPTO, part: (space) => space.crypto },
       { bit: PartBit.CONTROL, part: () => this.control },
@@ -264,10 +264,14 @@ export class ConnectionCore implements ConnectionParts {
   /** Starts a key update (RFC 9001 §6.1). False if the last one is not over. */
   updateKeys(now: number): boolean {
     const phases = this.spaces[Space.APPLICATION]?.phases ?? null;
-    if (phases === null || !this.handshake.isConfirmed || !phases.initiate()) return false;
+    if (!this.state.isOpen || !this.handshake.isConfirmed || !phases?.initiate()) return false;
     this.trace.keyUpdated(now, phases.generation, 'local');
     this.control.ping();
     return true;
+  }
+
+  get hasEvents(): boolean {
+    return this.#events.length > 0;
   }
 
   nextEvent(): ConnectionEvent | null {

@@ -2,7 +2,7 @@
 
 export class Idle {
   /** Milliseconds; 0 = none. */
-  #timeout = 0;
+  #timeout: number;
   #keepAlive = 0;
   #idleFrom: number;
   #handshakeDeadline: number;
@@ -10,7 +10,9 @@ export class Idle {
   #sentSinceReceive = false;
   #pinged = false;
 
-  constructor(now: number, handshakeTimeout: number) {
+  /** `timeout` is our own, which counts until the peer's is known. */
+  constructor(now: number, timeout: number, handshakeTimeout: number) {
+    this.#timeout = timeout;
     this.#idleFrom = now;
     this.#lastReceived = now;
     this.#handshakeDeadline = handshakeTimeout > 0 ? now + handshakeTimeout : Number.POSITIVE_INFINITY;
