@@ -35,6 +35,7 @@ import { SentTokens } from './sent-tokens.ts';
 import { PacketNumberSpace, Space } from './space.ts';
 import { StateMachine } from './state.ts';
 import { Streams } from './streams/streams.ts';
+import { nextDeadline, runTimers } from './timers.ts';
 import { Transmitter } from './transmitter.ts';
 
 export class ConnectionCore implements ConnectionParts {
@@ -109,7 +110,8 @@ export class ConnectionCore implements ConnectionParts {
         emit,
         setPathPending: pending(PartBit.PATH),
         // RFC 9000 §8.2.4: the new path's own round trip is not known yet.
-        probeTimeout: (path) => Math.max(this.#pto(), this.recovery.ptoFor(path.recovery, Space.APPLICATION)),
+        probeTimeout: (path) =>
+          Math.max(this.probeTimeout(), this.recovery.ptoFor(path.recovery, Space.APPLICATION)),
         activated: (path) => this.recovery.setPath(path.recovery),
       },
       first,
@@ -189,19 +191,7 @@ export class ConnectionCore implements ConnectionParts {
   /** When `onTimeout` is due, as `now`; null for never. */
   timeoutAt(): number | null {
     if (this.state.value === 'closed') return null;
-    if (!this.state.isOpen) return this.closer.deadline;
-    let at = Math.min(
-      this.recovery.deadline,
-      this.idle.idleDeadline(this.#pto()),
-      this.idle.handshakeDeadline,
-      this.idle.keepAliveDeadline,
-      this.paths.deadline,
-      this.#transmitter.pacedUntil,
-    );
-    for (const space of this.spaces) {
-      if (space.discarded) continue;
-      at = Math.min(at, space.acks.deadline, space.phases?.deadline ?? Number.POSITIVE_INFINITY);
-    }
+    const at = this.state.isOpen ? nextDeadline(this, this.#transmitter.pacedUntil) : this.closer.deadline;
     return at === Number.POSITIVE_INFINITY ? null : at;
   }
 
@@ -213,25 +203,8 @@ export class ConnectionCore implements ConnectionParts {
 
   /** Does what is due. Too early, it does nothing. */
   onTimeout(now: number): void {
-    if (!this.state.isOpen) {
-      if (now >= this.closer.deadline) this.closer.finish();
-      return;
-    }
-    if (now >= this.idle.handshakeDeadline) {
-      this.closer.abandon(quicError('ERR_QUIC_HANDSHAKE_TIMEOUT'), true);
-      return;
-    }
-    if (now >= this.idle.idleDeadline(this.#pto())) {
-      this.closer.abandon(quicError('ERR_QUIC_IDLE_TIMEOUT'), true);
-      return;
-    }
-    if (now >= this.recovery.deadline) this.recovery.onTimeout(now);
-    if (now >= this.paths.deadline) this.paths.onTimeout(now);
-    if (now >= this.idle.keepAliveDeadline) {
-      this.idle.onKeepAlive();
-      this.control.ping();
-    }
-    this.spaces[Space.APPLICATION]?.phases?.onTimeout(now);
+    if (this.state.isOpen) runTimers(this, now);
+    else if (now >= this.closer.deadline) this.closer.finish();
   }
 
   // ---- answers and commands ----
@@ -346,8 +319,12 @@ export class ConnectionCore implements ConnectionParts {
     this.recovery.discardSpace(index);
   }
 
+  probeTimeout(): number {
+    return this.recovery.ptoFor(this.paths.active.recovery, Space.APPLICATION);
+  }
+
   closingPeriod(): number {
-    return 3 * this.#pto();
+    return 3 * this.probeTimeout();
   }
 
   packetSent(builder: DatagramBuilder, i: number, size: number): void {
@@ -419,10 +396,6 @@ export class ConnectionCore implements ConnectionParts {
     const { client, server } = initialKeys(this.config.provider, version, id);
     initial.setSendKeys(this.isServer ? server : client);
     initial.setReceiveKeys(this.isServer ? client : server);
-  }
-
-  #pto(): number {
-    return this.recovery.ptoFor(this.paths.active.recovery, Space.APPLICATION);
   }
 
   #sendClose(out: Uint8Array, now: number): SendInfo | null {

@@ -64,6 +64,8 @@ export interface ConnectionParts extends SentPacketSink {
   onRetry(sourceId: Uint8Array, token: Uint8Array): void;
   /** The handshake is confirmed (RFC 9001 §4.1.2). */
   onConfirmed(): void;
+  /** The probe timeout of the active path without back-off, milliseconds. */
+  probeTimeout(): number;
   /** Three probe timeouts: how long closing, draining and old keys last. */
   closingPeriod(): number;
 }

@@ -305,6 +305,10 @@ export class Recovery {
     this.#arm();
   }
 
+  get antiAmplificationBlocked(): boolean {
+    return this.#antiAmplificationBlocked;
+  }
+
   /** The keys of a space are gone: its packets are forgotten without a verdict. RFC 9002 §6.4. */
   discardSpace(space: number): void {
     const state = this.#spaces[space];

@@ -1,6 +1,6 @@
 // Blocks of memory for stream data, in three sizes, used again. Keeps a bounded number of bytes; knows no streams.
 
-import { DEFAULT_KEPT_BLOCK_BYTES } from './defaults.ts';
+import { MAX_KEPT_BLOCK_BYTES } from './defaults.ts';
 
 /** Small streams stay small: a request of 30 bytes holds 512, a transfer holds blocks of 16 KiB. */
 export const BLOCK_SIZES: readonly [number, number, number] = [512, 4096, 16_384];
@@ -11,7 +11,7 @@ export class BlockPool {
   readonly #keep: number;
   #kept = 0;
 
-  constructor(keepBytes: number = DEFAULT_KEPT_BLOCK_BYTES) {
+  constructor(keepBytes: number = MAX_KEPT_BLOCK_BYTES) {
     this.#keep = keepBytes;
   }
 

@@ -5,11 +5,7 @@ import { Ring } from '../../util/ring.ts';
 import { PartBit } from '../part.ts';
 import { BlockPool } from './block-pool.ts';
 import { ByteBudget } from './byte-budget.ts';
-import {
-  DEFAULT_MAX_CONNECTION_WINDOW,
-  DEFAULT_MAX_SEND_BUFFER,
-  DEFAULT_MAX_STREAM_WINDOW,
-} from './defaults.ts';
+import { MAX_CONNECTION_WINDOW, MAX_SEND_BUFFER, MAX_STREAM_WINDOW } from './defaults.ts';
 import { ReceiveWindow, SendCredit } from './flow-control.ts';
 import { ReassemblyMeter } from './recv-buffer.ts';
 import { RecvStream } from './recv-stream.ts';
@@ -115,14 +111,11 @@ export class StreamSet {
   constructor(config: StreamsConfig) {
     this.localBit = config.role === 'server' ? SERVER_BIT : 0;
     this.table = new StreamTable((id) => this.#make(id));
-    this.window = new ReceiveWindow(0, config.maxConnectionWindow ?? DEFAULT_MAX_CONNECTION_WINDOW);
-    this.#maxStreamWindow = config.maxStreamWindow ?? DEFAULT_MAX_STREAM_WINDOW;
+    this.window = new ReceiveWindow(0, config.maxConnectionWindow ?? MAX_CONNECTION_WINDOW);
+    this.#maxStreamWindow = config.maxStreamWindow ?? MAX_STREAM_WINDOW;
     const strategy = config.streamLimitStrategy ?? raiseAsStreamsComplete;
     this.incoming = [new IncomingStreamLimit(0, strategy), new IncomingStreamLimit(0, strategy)];
-    this.sendBudget = new ByteBudget(
-      config.maxSendBuffer ?? DEFAULT_MAX_SEND_BUFFER,
-      config.sendBudget ?? null,
-    );
+    this.sendBudget = new ByteBudget(config.maxSendBuffer ?? MAX_SEND_BUFFER, config.sendBudget ?? null);
     this.receiveBudget = config.receiveBudget ?? null;
     this.pool = config.pool ?? new BlockPool();
     this.notices = config.notices === true ? new Ring<Stream>() : null;
