@@ -91,6 +91,21 @@ test('RFC 9000 §13.3 blocked frames are repeated only while they are true', () 
   assert.deepEqual(describe(next(client)), ['STREAM 0 0+10']);
 });
 
+test('RFC 9000 §13.3 a blocked frame about an older limit is not repeated', () => {
+  const { client } = pair(parameters(1000, 10, 1));
+  client.streams.streamSend(0, new Uint8Array(50), false);
+  const first = next(client);
+  assert.equal(describe(first)[0], 'DATA_BLOCKED 10');
+  client.handle(frame({ type: FRAME.MAX_DATA, kind: FRAME.MAX_DATA, limit: 20 }), none);
+  client.streams.streamSend(0, new Uint8Array(50), false);
+  const second = next(client);
+  assert.deepEqual(describe(second), ['DATA_BLOCKED 20', 'STREAM 0 10+10']);
+  client.lost(first);
+  assert.deepEqual(describe(next(client)), ['STREAM 0 0+10']);
+  client.lost(second);
+  assert.deepEqual(describe(next(client)), ['DATA_BLOCKED 20', 'STREAM 0 10+10']);
+});
+
 test('RFC 9000 §13.3 MAX_STREAMS is repeated if it was the last', () => {
   const { client, server } = pair(parameters(1000, 1000, 1));
   client.streams.streamSend(2, none, true);

@@ -25,6 +25,18 @@ test('C46 opening streams asks again: slots that became free before are not forg
   assert.equal(limit.announce(), 110);
 });
 
+test('C46 slots that became free early are announced when the peer runs short', () => {
+  const { client, server } = pair(parameters(1000, 10_000, 20));
+  const use = (id: number) => client.streams.streamSend(id, new Uint8Array(1), true);
+  for (let i = 0; i < 5; i++) use(4 * i + 2);
+  flush(client, server);
+  for (let i = 0; i < 5; i++) readAll(server, 4 * i + 2);
+  assert.deepEqual(describe(server.packet()), []);
+  use(4 * 9 + 2);
+  flush(client, server);
+  assert.deepEqual(describe(server.packet()), ['MAX_STREAMS uni 25']);
+});
+
 test('C46 a strategy of one’s own decides', () => {
   const calls: number[][] = [];
   const limit = new IncomingStreamLimit(2, (...numbers) => {

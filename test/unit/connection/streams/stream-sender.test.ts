@@ -41,6 +41,19 @@ test('RFC 9000 §13.3 what is acknowledged after it was declared lost is not sen
   assert.equal(client.packet(), null);
 });
 
+test('RFC 9000 §13.3 a packet that is declared lost when part of it was acknowledged by another leaves the rest to send', () => {
+  const { client } = pair();
+  client.streams.streamSend(0, pattern(0, 1000), false);
+  const whole = next(client, 1010);
+  client.lost(whole);
+  const half = next(client, 504);
+  assert.deepEqual(describe(half), ['STREAM 0 0+500']);
+  client.acked(half);
+  client.lost(whole);
+  assert.deepEqual(describe(next(client)), ['STREAM 0 500+500']);
+  assert.equal(client.packet(), null);
+});
+
 test('RFC 9000 §3.1 a lost end is sent again, with the data before it if they are lost too', () => {
   const { client } = pair();
   client.streams.streamSend(0, pattern(0, 100), false);

@@ -271,6 +271,8 @@ test('C44 C104 after shutdown for writing, writes throw FinalSize and the peer g
   throwsQuic(() => client.streams.streamSend(0, new Uint8Array(1), false), 'ERR_QUIC_FINAL_SIZE');
   assert.equal(client.streams.streamSend(0, none, true), 0);
   assert.equal(client.streams.capacity, 9600);
+  assert.equal(client.streams.bytesUnsent, 0);
+  assert.equal(client.streams.bytesHeld, 0);
   assert.equal(client.streams.streamCapacity(0), 0);
   client.lost(first);
   const sent = client.packet();
