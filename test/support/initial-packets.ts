@@ -16,7 +16,7 @@ export interface InitialPacket {
   sourceId: Uint8Array;
   token: Uint8Array;
   /** CRYPTO frames. */
-  crypto: { offset: number; length: number }[];
+  crypto: { offset: number; length: number; data: Uint8Array }[];
   /** Types of all frames but PADDING. */
   frameTypes: number[];
 }
@@ -54,7 +54,9 @@ export function openInitial(
   while (reader.remaining > 0) {
     readFrame(reader, frame);
     if (frame.type !== 0) packet.frameTypes.push(frame.type);
-    if (frame.kind === CRYPTO) packet.crypto.push({ offset: frame.offset, length: frame.length });
+    if (frame.kind !== CRYPTO) continue;
+    const { offset, length, dataStart } = frame;
+    packet.crypto.push({ offset, length, data: field(dataStart, length) });
   }
   return packet;
 }
