@@ -62,12 +62,12 @@ export function readTests() {
 const TITLE = /(['"`])((?:[LCG]\d{1,3}[ ,:]+)+(?:(?!\1)[^\\\n]|\\.)+)\1/g;
 
 /** @param {string} text @returns {string[]} */
-function titlesIn(text) {
+export function titlesIn(text) {
   return [...text.matchAll(TITLE)].map((match) => match[2].replace(/\\(.)/g, '$1'));
 }
 
 /** @param {string} title @returns {string[]} */
-function idsOf(title) {
+export function idsOf(title) {
   const [start] = /^(?:[LCG]\d{1,3}[ ,:]+)+/.exec(title) ?? [''];
   return start.match(/[LCG]\d+/g) ?? [];
 }
