@@ -357,8 +357,7 @@ export class QuicStream {
       this.#host.wantSend();
       if (taken === rest.length) return -1;
     }
-    // Not to be woken for every few bytes of room.
-    streams.isStreamWritable(this.id, Math.min(data.length - at, WRITE_WATERMARK));
+    // No low watermark: a peer with a small window gives credit in pieces that may stay below any.
     return at;
   }
 
@@ -401,9 +400,6 @@ function checkCode(code: number | bigint): number | bigint {
   }
   return code;
 }
-
-/** A blocked write goes on when this much room is there, or enough for its rest. */
-const WRITE_WATERMARK = 65536;
 
 const USES: Readonly<Record<StreamUse, string>> = {
   native: 'reads, writes or iteration',
