@@ -1,5 +1,5 @@
 /** One process at a time: a folder as a lock, with the holder's process id in it. */
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 /**
@@ -50,14 +50,18 @@ function acquire(folder) {
 
 /** @param {string} folder */
 function holderIsGone(folder) {
-  let pid;
+  let pid = 0;
   try {
     pid = Number(readFileSync(join(folder, 'pid'), 'utf8'));
   } catch {
-    return false; // The holder has not written it yet, or has just let go.
+    // The holder has not written it yet, has just let go, or ended in between.
+  }
+  if (!(pid > 0)) {
+    const stat = statSync(folder, { throwIfNoEntry: false });
+    return stat !== undefined && Date.now() - stat.mtimeMs > 5000;
   }
   try {
-    if (pid > 0) process.kill(pid, 0);
+    process.kill(pid, 0);
     return false;
   } catch (error) {
     return /** @type {NodeJS.ErrnoException} */ (error).code === 'ESRCH';
