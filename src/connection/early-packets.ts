@@ -1,6 +1,7 @@
 // Packets that came before their keys, kept within a small limit (RFC 9001 §5.7). Owns copies of whole packets.
 
 import type { SocketAddress } from '../util/address.ts';
+import { copyBytes } from '../util/bytes.ts';
 
 /** Packets kept per connection, and their bytes in all. */
 export const MAX_EARLY_PACKETS = 10;
@@ -30,7 +31,7 @@ export class EarlyPackets {
   ): boolean {
     if (this.#packets.length >= MAX_EARLY_PACKETS || this.#bytes + end - start > MAX_EARLY_BYTES)
       return false;
-    this.#packets.push({ bytes: buffer.slice(start, end), space, from, to, ecn });
+    this.#packets.push({ bytes: copyBytes(buffer, start, end), space, from, to, ecn });
     this.#bytes += end - start;
     return true;
   }

@@ -3,7 +3,7 @@
 
 import { verifyRetry } from '../crypto/retry-integrity.ts';
 import { quicError } from '../errors.ts';
-import { equal } from '../util/bytes.ts';
+import { copyBytes, equal } from '../util/bytes.ts';
 import type { PacketHeader } from '../wire/header.ts';
 import type { ConnectionParts } from './parts.ts';
 
@@ -47,13 +47,13 @@ export class FirstFlight {
     // RFC 9000 §17.2.5.2: one Retry, and only before any other packet.
     if (parts.isServer || this.#answered || this.retrySourceId !== null || header.tokenLength === 0)
       return false;
-    const scid = bytes.slice(header.scidStart, header.scidStart + header.scidLength);
+    const scid = copyBytes(bytes, header.scidStart, header.scidStart + header.scidLength);
     if (equal(scid, this.originalDestinationId)) return false;
     const packet = bytes.subarray(start, header.end);
     if (!verifyRetry(parts.config.provider, parts.header.version, this.originalDestinationId, packet))
       return false;
     this.retrySourceId = scid;
-    const token = bytes.slice(header.tokenStart, header.tokenStart + header.tokenLength);
+    const token = copyBytes(bytes, header.tokenStart, header.tokenStart + header.tokenLength);
     parts.onRetry(scid, token);
     return true;
   }

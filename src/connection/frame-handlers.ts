@@ -2,6 +2,7 @@
 // was checked before (RFC 9000 §12.4, Table 3).
 
 import { TransportError, TransportErrorCode } from '../errors.ts';
+import { copyBytes } from '../util/bytes.ts';
 import type { Frame } from '../wire/frame-reader.ts';
 import { FRAME } from '../wire/frame-table.ts';
 import type { ConnectionParts } from './parts.ts';
@@ -63,7 +64,7 @@ HANDLERS[FRAME.STREAMS_BLOCKED_UNI] = (parts, frame) => parts.streams.onStreamsB
 
 HANDLERS[FRAME.NEW_TOKEN] = (parts, frame, bytes) => {
   if (parts.isServer) throw violation(FRAME.NEW_TOKEN, 'NEW_TOKEN from a client');
-  parts.emit({ type: 'new-token', token: bytes.slice(frame.dataStart, frame.dataStart + frame.length) });
+  parts.emit({ type: 'new-token', token: copyBytes(bytes, frame.dataStart, frame.dataStart + frame.length) });
 };
 
 HANDLERS[FRAME.NEW_CONNECTION_ID] = (parts, frame, bytes) => {

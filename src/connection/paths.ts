@@ -3,7 +3,7 @@
 
 import type { RandomSource } from '../crypto/provider.ts';
 import { type SocketAddress, sameAddress } from '../util/address.ts';
-import { equal } from '../util/bytes.ts';
+import { copyBytes, equal } from '../util/bytes.ts';
 import { writePathChallenge, writePathResponse } from '../wire/frame-writer.ts';
 import type { ConnectionEvent } from './events.ts';
 import { type PacketBuilder, type SendingPart, TokenKind } from './part.ts';
@@ -83,7 +83,7 @@ export class Paths implements SendingPart {
   /** PATH_CHALLENGE (RFC 9000 §8.2.2): answered on the path it came on, once, and never again. */
   onChallenge(path: Path, data: Uint8Array): void {
     if (path.responses.length >= MAX_PATH_RESPONSES) return;
-    path.responses.push(data.slice());
+    path.responses.push(copyBytes(data));
     this.#host.setPathPending(true);
   }
 

@@ -5,6 +5,7 @@ import type { Opener } from '../crypto/provider.ts';
 import { TransportError, TransportErrorCode } from '../errors.ts';
 import type { DropReason } from '../trace/trace.ts';
 import type { SocketAddress } from '../util/address.ts';
+import { copyBytes } from '../util/bytes.ts';
 import { Frame } from '../wire/frame.ts';
 import { readFrame } from '../wire/frame-reader.ts';
 import { frameRule, PACKET_BIT } from '../wire/frame-table.ts';
@@ -162,7 +163,7 @@ export class Receiver {
       return void this.#drop('decryption', end - start, now);
     if (!this.#remoteIdFixed) {
       this.#remoteIdFixed = true;
-      parts.remoteIds.replaceFirst(bytes.slice(scidStart, scidStart + scidLength));
+      parts.remoteIds.replaceFirst(copyBytes(bytes, scidStart, scidStart + scidLength));
     }
     parts.firstFlight.onAuthenticPacket();
     if (((bytes[start] as number) & 0x0c) !== 0) throw reservedBits();

@@ -2,7 +2,7 @@
 // RETIRE_CONNECTION_ID frames.
 
 import { quicError, TransportError, TransportErrorCode } from '../errors.ts';
-import { equal, equalConstantTime } from '../util/bytes.ts';
+import { copyBytes, equal, equalConstantTime } from '../util/bytes.ts';
 import { RangeSet } from '../util/range-set.ts';
 import type { Frame } from '../wire/frame-reader.ts';
 import { FRAME } from '../wire/frame-table.ts';
@@ -87,8 +87,8 @@ export class RemoteIds implements SendingPart {
   onNew(frame: Frame, bytes: Uint8Array): boolean {
     if (this.isZeroLength)
       throw fault(TransportErrorCode.PROTOCOL_VIOLATION, 'the peer uses zero-length ids');
-    const connectionId = bytes.slice(frame.cidStart, frame.cidStart + frame.cidLength);
-    const resetToken = bytes.slice(frame.tokenStart, frame.tokenStart + 16);
+    const connectionId = copyBytes(bytes, frame.cidStart, frame.cidStart + frame.cidLength);
+    const resetToken = copyBytes(bytes, frame.tokenStart, frame.tokenStart + 16);
     const { sequence } = frame;
     for (const id of this.#ids) {
       const sameId = equal(id.connectionId, connectionId);

@@ -2,6 +2,7 @@
 
 import type { CryptoProvider, RandomSource } from '../crypto/provider.ts';
 import type { SocketAddress } from '../util/address.ts';
+import { copyBytes } from '../util/bytes.ts';
 import type { PacketHeader } from '../wire/header.ts';
 import type { VersionInfo } from '../wire/versions.ts';
 import type { RouterCounters } from './counters.ts';
@@ -76,8 +77,8 @@ export class Answers {
     const { dcidStart, dcidLength, scidStart, scidLength } = header;
     const keys = openInitial(this.#parts.provider, version, initial, header);
     if (keys === null) return 0;
-    const clientId = initial.slice(scidStart, scidStart + scidLength);
-    const usedId = initial.slice(dcidStart, dcidStart + dcidLength);
+    const clientId = copyBytes(initial, scidStart, scidStart + scidLength);
+    const usedId = copyBytes(initial, dcidStart, dcidStart + dcidLength);
     return writeRefusal(this.#out, version, keys.server, clientId, usedId, errorCode);
   }
 

@@ -5,6 +5,7 @@
 // (RFC 9000 §10.3.1). Knows nothing about packets.
 
 import type { RandomSource } from '../crypto/provider.ts';
+import { copyBytes } from '../util/bytes.ts';
 
 export class IdTable<V> {
   readonly #seed0: number;
@@ -40,7 +41,7 @@ export class IdTable<V> {
     if (at < 0) {
       at = this.#place();
       const head = code & (this.#heads.length - 1);
-      this.#keys[at] = key.slice();
+      this.#keys[at] = copyBytes(key);
       this.#hashes[at] = code;
       this.#next[at] = this.#heads[head];
       this.#heads[head] = at;

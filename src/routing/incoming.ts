@@ -2,7 +2,7 @@
 // that decision for as long as the client may send the same again. Everything is bounded (limits.ts).
 
 import { addressKey, type SocketAddress } from '../util/address.ts';
-import { bytesKey } from '../util/bytes.ts';
+import { bytesKey, copyBytes } from '../util/bytes.ts';
 import { type HeapItem, TimerHeap } from '../util/heap.ts';
 import type { VersionInfo } from '../wire/versions.ts';
 import {
@@ -76,7 +76,7 @@ export class Incoming implements IncomingStart, HeapItem {
     if (this.datagrams.length >= MAX_INCOMING_DATAGRAMS) return false;
     if (this.#bytes + datagram.length > MAX_INCOMING_BYTES) return false;
     this.#bytes += datagram.length;
-    this.datagrams.push(datagram.slice());
+    this.datagrams.push(copyBytes(datagram));
     return true;
   }
 }

@@ -3,6 +3,7 @@
 
 import { type InitialKeys, initialKeys } from '../crypto/initial-keys.ts';
 import { type CryptoProvider, SAMPLE_LENGTH, TAG_LENGTH } from '../crypto/provider.ts';
+import { copyBytes } from '../util/bytes.ts';
 import { decodePacketNumber, type PacketHeader } from '../wire/header.ts';
 import type { VersionInfo } from '../wire/versions.ts';
 
@@ -19,8 +20,8 @@ export function openInitial(
   const { dcidStart, dcidLength, packetNumberOffset, end } = header;
   // RFC 9001 §5.4.2: without a sample there is no packet.
   if (end - packetNumberOffset < 4 + SAMPLE_LENGTH) return null;
-  const keys = initialKeys(provider, version, datagram.slice(dcidStart, dcidStart + dcidLength));
-  const packet = datagram.slice(0, end);
+  const keys = initialKeys(provider, version, copyBytes(datagram, dcidStart, dcidStart + dcidLength));
+  const packet = copyBytes(datagram, 0, end);
   const opener = keys.client.opener();
   opener.unmask(packet, 0, packetNumberOffset);
   const numberLength = (packet[0] & 0x03) + 1;

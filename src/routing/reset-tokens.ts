@@ -2,6 +2,7 @@
 
 import type { CryptoProvider, RandomSource } from '../crypto/provider.ts';
 import { outOfRange } from '../errors.ts';
+import { copyBytes } from '../util/bytes.ts';
 
 /** Bytes of a reset token (RFC 9000 §10.3). */
 export const RESET_TOKEN_LENGTH = 16;
@@ -25,7 +26,7 @@ export class ResetTokens {
   constructor(provider: CryptoProvider, secret: Uint8Array) {
     if (secret.length !== 32) throw outOfRange('resetSecret.length', '32', secret.length);
     this.#provider = provider;
-    this.#secret = secret.slice();
+    this.#secret = copyBytes(secret);
   }
 
   /** 16 bytes; always the same for an id. */

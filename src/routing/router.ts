@@ -6,7 +6,7 @@
 
 import { type QuicError, quicError, TransportErrorCode } from '../errors.ts';
 import type { SocketAddress } from '../util/address.ts';
-import { EMPTY } from '../util/bytes.ts';
+import { copyBytes, EMPTY } from '../util/bytes.ts';
 import { TimerHeap } from '../util/heap.ts';
 import { PacketHeader, PacketType, readHeader } from '../wire/header.ts';
 import { SUPPORTED_VERSIONS, type VersionInfo, versionInfo } from '../wire/versions.ts';
@@ -265,7 +265,7 @@ export class Router<C> {
     if (this.#options.statelessReset === false) return this.#drop('unknown-id');
     if (bytes.length <= MIN_RESET_LENGTH) return this.#drop('too-small');
     if (!this.#answers.isAllowed('stateless-reset', now)) return this.#drop('answer-limited');
-    const size = this.#answers.statelessReset(bytes.slice(1, 1 + this.#idLength), bytes.length);
+    const size = this.#answers.statelessReset(copyBytes(bytes, 1, 1 + this.#idLength), bytes.length);
     return this.#reply('stateless-reset', size);
   }
 
@@ -349,13 +349,13 @@ export class Router<C> {
       return this.#drop('short-destination-id');
     if (this.admission === 'drop') return this.#drop('not-accepting');
     if (this.admission === 'refuse') return this.#refuse(version, bytes, CONNECTION_REFUSED, now);
-    const destinationId = bytes.slice(dcidStart, dcidStart + dcidLength);
-    const token = bytes.slice(tokenStart, tokenStart + tokenLength);
+    const destinationId = copyBytes(bytes, dcidStart, dcidStart + dcidLength);
+    const token = copyBytes(bytes, tokenStart, tokenStart + tokenLength);
     const opened = this.#openToken(token, destinationId, from, wallTime);
     // RFC 9000 §8.1.2: such a client would wait in vain.
     if (opened.kind === 'invalid-retry') return this.#refuse(version, bytes, INVALID_TOKEN, now);
     if (dcidLength < MIN_CLIENT_ID && opened.kind !== 'retry') return this.#drop('short-destination-id');
-    const sourceId = bytes.slice(scidStart, scidStart + scidLength);
+    const sourceId = copyBytes(bytes, scidStart, scidStart + scidLength);
     if (opened.kind === 'none' && this.addressValidation === 'always') {
       if (!this.#answers.isAllowed('retry', now)) return this.#drop('answer-limited');
       return this.#reply('retry', this.#answers.retry(version, sourceId, destinationId, from, wallTime));

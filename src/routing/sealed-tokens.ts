@@ -7,7 +7,7 @@
 import type { CryptoProvider, RandomSource } from '../crypto/provider.ts';
 import { outOfRange } from '../errors.ts';
 import type { SocketAddress } from '../util/address.ts';
-import { bytesKey, concat } from '../util/bytes.ts';
+import { bytesKey, concat, copyBytes } from '../util/bytes.ts';
 import { Reader } from '../wire/reader.ts';
 import { Writer } from '../wire/writer.ts';
 import { MAX_REMEMBERED_TOKENS } from './limits.ts';
@@ -62,7 +62,7 @@ export class SealedTokens implements TokenProvider {
     if (key.length !== 32) throw outOfRange('tokenKey.length', '32', key.length);
     // Derived, so that processes which share keys agree whatever the order of their rotations.
     const id = this.#provider.hmac('sha256', key, KEY_ID_LABEL)[0];
-    this.#keys = [{ id, key: key.slice() }, ...this.#keys].slice(0, 1 + MAX_PREVIOUS_KEYS);
+    this.#keys = [{ id, key: copyBytes(key) }, ...this.#keys].slice(0, 1 + MAX_PREVIOUS_KEYS);
   }
 
   makeRetry(request: RetryTokenRequest): Uint8Array {
@@ -86,8 +86,8 @@ export class SealedTokens implements TokenProvider {
     if (content === null || !isFresh(content, seen.wallTime, RETRY_TOKEN_LIFETIME)) return INVALID_RETRY;
     return {
       kind: 'retry',
-      originalDestinationId: content.slice(TIME_LENGTH),
-      retrySourceId: seen.destinationId.slice(),
+      originalDestinationId: copyBytes(content, TIME_LENGTH),
+      retrySourceId: copyBytes(seen.destinationId),
     };
   }
 

@@ -2,9 +2,11 @@
  * The virtual network: hosts, the links between them, and the way of each datagram from one to the other. Everything
  * happens on its virtual clock and by its seed. Knows nothing of QUIC.
  */
+
 import type { RandomSource } from '../crypto/provider.ts';
 import { seededRandom } from '../crypto/random.ts';
 import { isLoopback, type SocketAddress } from '../util/address.ts';
+import { copyBytes } from '../util/bytes.ts';
 import { type DropReason, LinkDirection, type LinkOptions } from './link.ts';
 import { VirtualClock } from './virtual-clock.ts';
 import { VirtualHost, type VirtualHostOptions } from './virtual-host.ts';
@@ -123,7 +125,7 @@ export class VirtualNetwork {
     ecn: number,
   ): void {
     const now = this.clock.now();
-    const datagram = bytes.slice(start, start + length);
+    const datagram = copyBytes(bytes, start, start + length);
     if (isLoopback(to.address)) {
       this.clock.schedule(now, () => host.deliver(datagram, inside, to, ecn));
       return;
@@ -147,7 +149,7 @@ export class VirtualNetwork {
     const isCorrupted = verdict.corruptAt >= 0;
     if (isCorrupted) datagram[verdict.corruptAt] = verdict.corruptTo;
     // The receiver may decrypt in place, so the second copy has bytes of its own.
-    const second = secondArrival === null ? null : datagram.slice();
+    const second = secondArrival === null ? null : copyBytes(datagram);
     const arrive = (copy: Uint8Array): void =>
       this.arrive(copy, from, to, arrivingEcn, isCorrupted, target, way, index);
     this.clock.schedule(arrival, () => arrive(datagram));

@@ -5,6 +5,7 @@
  * Owns layout and limits. Does not look into certificates and checks no signature.
  */
 
+import { copyBytes } from '../util/bytes.ts';
 import { Reader } from '../wire/reader.ts';
 import type { Writer } from '../wire/writer.ts';
 import { Alert, QuicRuleBroken, TlsAlert } from './alerts.ts';
@@ -81,7 +82,7 @@ export function decodeEncryptedExtensions(
   if (groups !== undefined) decodeCodes(groups, 2);
   return {
     alpn: protocols === undefined ? null : onlyProtocol(protocols),
-    transportParameters: requireExtension(extensions, Extension.QUIC_TRANSPORT_PARAMETERS).slice(),
+    transportParameters: copyBytes(requireExtension(extensions, Extension.QUIC_TRANSPORT_PARAMETERS)),
   };
 }
 
@@ -153,9 +154,9 @@ export function decodeCertificate(body: Uint8Array, offered: ReadonlySet<number>
       if (status !== undefined) {
         const response = decodeCertificateStatus(status);
         // Later entries speak of the issuers, which nobody here asks about.
-        if (certificates.length === 0) ocspResponse = response.slice();
+        if (certificates.length === 0) ocspResponse = copyBytes(response);
       }
-      certificates.push(certificate.slice());
+      certificates.push(copyBytes(certificate));
     }
     return { context, certificates, ocspResponse };
   });
@@ -183,8 +184,8 @@ export function decodeNewSessionTicket(body: Uint8Array): SessionTicket {
   return decodeAll(body, (reader) => {
     const lifetime = reader.u32();
     const ageAdd = reader.u32();
-    const nonce = reader.vector8().slice();
-    const ticket = reader.vector16().slice();
+    const nonce = copyBytes(reader.vector8());
+    const ticket = copyBytes(reader.vector16());
     if (ticket.length === 0) throw new TlsAlert(Alert.DECODE_ERROR, 'the ticket is empty');
     const early = readExtensions(reader, Block.NEW_SESSION_TICKET).get(Extension.EARLY_DATA);
     if (early !== undefined && decodeAll(early, (inner) => inner.u32()) !== EARLY_DATA_UNLIMITED) {

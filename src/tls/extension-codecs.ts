@@ -5,6 +5,7 @@
  * values that nobody here knows, GREASE among them (RFC 8701), pass through as numbers and match nothing.
  */
 
+import { copyBytes } from '../util/bytes.ts';
 import { Reader } from '../wire/reader.ts';
 import type { Writer } from '../wire/writer.ts';
 import { Alert, TlsAlert } from './alerts.ts';
@@ -167,7 +168,7 @@ export function decodeCookie(body: Uint8Array): Uint8Array {
   return decodeAll(body, (reader) => {
     const cookie = reader.vector16();
     if (cookie.length === 0) throw new TlsAlert(Alert.DECODE_ERROR, 'the cookie is empty');
-    return cookie.slice();
+    return copyBytes(cookie);
   });
 }
 

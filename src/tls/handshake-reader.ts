@@ -5,6 +5,7 @@
  * are welcome is asked before a body is waited for.
  */
 
+import { copyBytes } from '../util/bytes.ts';
 import { Alert, QuicRuleBroken, TlsAlert } from './alerts.ts';
 import { MAX_BUFFERED_BYTES } from './limits.ts';
 import {
@@ -52,7 +53,7 @@ export class HandshakeReader {
       throw new TlsAlert(Alert.DECODE_ERROR, `${row.name} of ${length} bytes is over the limit`);
     }
     if (this.buffered < HEADER_BYTES + length) return null;
-    const raw = this.buffer.slice(this.start, this.start + HEADER_BYTES + length);
+    const raw = copyBytes(this.buffer, this.start, this.start + HEADER_BYTES + length);
     this.start += raw.length;
     if (this.start === this.end) this.clear();
     return asMessage(raw);

@@ -36,3 +36,12 @@ export const MAX_TICKETS = 16;
 
 /** Extensions in one block. */
 export const MAX_EXTENSIONS = 128;
+
+/** Seconds that a ticket may be good for (RFC 8446 §4.6.1). */
+export const MAX_TICKET_LIFETIME = 604_800;
+
+/** PSK identities of a ClientHello that are looked at; each may cost the opening of a ticket. */
+export const MAX_PSK_IDENTITIES = 8;
+
+/** Older ticket keys that still open tickets. */
+export const MAX_PREVIOUS_TICKET_KEYS = 3;

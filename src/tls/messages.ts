@@ -33,6 +33,8 @@ export const HandshakeType = {
   CERTIFICATE_VERIFY: 15,
   FINISHED: 20,
   KEY_UPDATE: 24,
+  /** RFC 8879 §4. */
+  COMPRESSED_CERTIFICATE: 25,
   /** Only ever in a transcript (RFC 8446 §4.4.1). */
   MESSAGE_HASH: 254,
 } as const;
@@ -47,6 +49,7 @@ export const HANDSHAKE_MESSAGES: Readonly<Record<number, HandshakeRow>> = {
   13: { name: 'CertificateRequest', limit: MAX_PARAMETERS_BYTES },
   15: { name: 'CertificateVerify', limit: MAX_CERTIFICATE_VERIFY_BYTES },
   20: { name: 'Finished', limit: MAX_FINISHED_BYTES },
+  25: { name: 'CompressedCertificate', limit: MAX_CERTIFICATE_MESSAGE_BYTES },
 };
 
 export interface HandshakeRow {

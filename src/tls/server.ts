@@ -4,7 +4,7 @@
  * Owns the order of the server's steps. What it chooses is in `server-negotiation.ts`; who it is, it asks.
  */
 
-import { EMPTY } from '../util/bytes.ts';
+import { copyBytes, EMPTY } from '../util/bytes.ts';
 import { Alert, TlsAlert } from './alerts.ts';
 import {
   type CertificateMessage,
@@ -126,7 +126,7 @@ class TlsServer extends EngineBase<ServerState> {
     const hello = decodeClientHello(message.body);
     this.hello = hello;
     this.serverName = hello.serverName;
-    this.clientRandom = hello.random.slice();
+    this.clientRandom = copyBytes(hello.random);
     this.transcript.add(message.raw);
     this.machine.to('choosing-identity');
     this.emit({ type: 'peer-transport-parameters', bytes: hello.transportParameters });

@@ -6,12 +6,15 @@
  */
 
 import type { CryptoProvider, HashName, HashState } from '../crypto/provider.ts';
+import { EMPTY } from '../util/bytes.ts';
 import { HandshakeType } from './messages.ts';
 
 export class Transcript {
   private readonly provider: CryptoProvider;
   private waiting: Uint8Array[] = [];
   private state: HashState | null = null;
+  /** Set by a HelloRetryRequest, which fixes the function before everything that may change has come. */
+  private fixed: HashName | null = null;
 
   constructor(provider: CryptoProvider) {
     this.provider = provider;
@@ -33,18 +36,30 @@ export class Transcript {
 
   /**
    * A HelloRetryRequest follows: what came so far, which is the first ClientHello, is replaced by a message that holds
-   * its hash. Begins if that has not happened.
+   * its hash.
    */
   beginAgain(hash: HashName): void {
-    this.begin(hash);
-    const digest = this.digest();
-    this.state = this.provider.hash(hash);
-    this.state.update(Uint8Array.of(HandshakeType.MESSAGE_HASH, 0, 0, digest.length));
-    this.state.update(digest);
+    const digest = this.digestWith(hash, EMPTY);
+    this.waiting = [Uint8Array.of(HandshakeType.MESSAGE_HASH, 0, 0, digest.length), digest];
+    this.state = null;
+    this.fixed = hash;
+  }
+
+  /**
+   * The hash over everything so far and `more`, which is not added: for binders and 0-RTT, which need it before the suite
+   * is chosen. Only until {@link begin}.
+   */
+  digestWith(hash: HashName, more: Uint8Array): Uint8Array {
+    if (this.state !== null) throw new Error('the transcript has begun');
+    const state = this.provider.hash(hash);
+    for (const raw of this.waiting) state.update(raw);
+    state.update(more);
+    return state.digest();
   }
 
   /** Transcript-Hash of everything so far. */
   digest(): Uint8Array {
+    if (this.state === null && this.fixed !== null) this.begin(this.fixed);
     if (this.state === null) throw new Error('the transcript has no hash function yet');
     return this.state.digest();
   }

@@ -4,6 +4,15 @@
 /** The one empty array: shared, so that "no bytes" costs no allocation. */
 export const EMPTY: Uint8Array = new Uint8Array(0);
 
+/**
+ * A copy of `bytes[start, end)`. Not `slice`: what dgram gives is a Buffer, and a Buffer's `slice` shares its memory.
+ */
+export function copyBytes(bytes: Uint8Array, start = 0, end: number = bytes.length): Uint8Array {
+  const copy = new Uint8Array(end - start);
+  copy.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end));
+  return copy;
+}
+
 /** Joins the parts into one new array. */
 export function concat(parts: readonly Uint8Array[]): Uint8Array {
   let length = 0;

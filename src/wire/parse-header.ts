@@ -2,6 +2,7 @@
 // Owns: the public, allocating form of header parsing (quiche's `Header::from_slice`). The hot path is `readHeader`.
 
 import { invalidArgType, outOfRange, quicError } from '../errors.ts';
+import { copyBytes } from '../util/bytes.ts';
 import { LONG_HEADER_BIT, MAX_CONNECTION_ID_LENGTH, RETRY_TAG_LENGTH } from './packet-type.ts';
 import { Reader, Truncated } from './reader.ts';
 import { VERSION_1, versionInfo } from './versions.ts';
@@ -44,7 +45,7 @@ export function parseHeader(buf: Uint8Array, dcidLength: number): ParsedHeader {
 function parse(reader: Reader, dcidLength: number): ParsedHeader {
   const first = reader.u8();
   if ((first & LONG_HEADER_BIT) === 0) {
-    return { type: 'short', version: 0, dcid: reader.take(dcidLength).slice(), scid: new Uint8Array(0) };
+    return { type: 'short', version: 0, dcid: copyBytes(reader.take(dcidLength)), scid: new Uint8Array(0) };
   }
   const version = reader.u32();
   const info = versionInfo(version);
@@ -58,9 +59,10 @@ function parse(reader: Reader, dcidLength: number): ParsedHeader {
   }
   const type = TYPE_NAMES[(info ?? VERSION_1).typeOfBits[(first >> 4) & 0x03]];
   if (info === undefined) return { type, version, dcid, scid };
-  if (type === 'initial') return { type, version, dcid, scid, token: reader.take(reader.varint()).slice() };
+  if (type === 'initial')
+    return { type, version, dcid, scid, token: copyBytes(reader.take(reader.varint())) };
   if (type === 'retry') {
-    return { type, version, dcid, scid, token: reader.take(reader.remaining - RETRY_TAG_LENGTH).slice() };
+    return { type, version, dcid, scid, token: copyBytes(reader.take(reader.remaining - RETRY_TAG_LENGTH)) };
   }
   return { type, version, dcid, scid };
 }
@@ -69,7 +71,7 @@ function connectionId(reader: Reader, limit: number): Uint8Array {
   const length = reader.u8();
   if (length > limit)
     throw quicError('ERR_QUIC_INVALID_PACKET', { message: `A connection id of ${length} bytes` });
-  return reader.take(length).slice();
+  return copyBytes(reader.take(length));
 }
 
 /** Indexed by `PacketType`, long headers only. */

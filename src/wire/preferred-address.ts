@@ -2,6 +2,7 @@
 // Owns: its layout and IP addresses between text and bytes. Who uses it and when is not known here.
 
 import { TransportError, TransportErrorCode } from '../errors.ts';
+import { copyBytes } from '../util/bytes.ts';
 import type { Reader } from './reader.ts';
 import type { Writer } from './writer.ts';
 
@@ -28,7 +29,7 @@ export function readPreferredAddress(reader: Reader): PreferredAddress {
   const port4 = reader.u16();
   const v6 = reader.take(16);
   const port6 = reader.u16();
-  const connectionId = reader.vector8().slice();
+  const connectionId = copyBytes(reader.vector8());
   if (connectionId.length < 1 || connectionId.length > 20) {
     throw new TransportError(
       TransportErrorCode.TRANSPORT_PARAMETER_ERROR,
@@ -36,7 +37,7 @@ export function readPreferredAddress(reader: Reader): PreferredAddress {
       `preferred_address with a connection id of ${connectionId.length} bytes`,
     );
   }
-  const statelessResetToken = reader.take(16).slice();
+  const statelessResetToken = copyBytes(reader.take(16));
   // An all-zero address and port stands for "none of this family".
   const has4 = port4 !== 0 || v4.some((byte) => byte !== 0);
   const has6 = port6 !== 0 || v6.some((byte) => byte !== 0);

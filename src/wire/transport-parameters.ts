@@ -2,6 +2,7 @@
 // Owns: encoding, ranges, defaults, who may send what. Comparing ids with the handshake's is not done here.
 
 import { TransportError, TransportErrorCode } from '../errors.ts';
+import { copyBytes } from '../util/bytes.ts';
 import { type PreferredAddress, readPreferredAddress, writePreferredAddress } from './preferred-address.ts';
 import { Reader, Truncated } from './reader.ts';
 import { Writer } from './writer.ts';
@@ -148,7 +149,7 @@ export function encodeTransportParameters(
     w.varint(grease.bytes.length);
     w.copy(grease.bytes);
   }
-  return w.bytes.slice(0, w.offset);
+  return copyBytes(w.bytes, 0, w.offset);
 }
 
 /**
@@ -248,10 +249,10 @@ function decodeOne(value: Reader, row: TransportParameterRow, into: TransportPar
       break;
     case 'connection-id':
       if (value.remaining > 20) throw refused(`${row.name} of ${value.remaining} bytes`);
-      into[row.key] = value.take(value.remaining).slice();
+      into[row.key] = copyBytes(value.take(value.remaining));
       break;
     case 'token':
-      into[row.key] = value.take(16).slice();
+      into[row.key] = copyBytes(value.take(16));
       break;
     case 'preferred-address':
       into.preferredAddress = readPreferredAddress(value);
