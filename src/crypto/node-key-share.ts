@@ -1,5 +1,5 @@
 /**
- * (EC)DHE shares over `node:crypto`: X25519 and the NIST curves P-256 and P-384.
+ * Key agreement over `node:crypto`: X25519, the NIST curves P-256 and P-384, and X25519MLKEM768 where there is ML-KEM.
  *
  * Owns making a pair from given randomness and refusing a peer's bad share. Knows no TLS message.
  */
@@ -12,14 +12,32 @@ import {
   type ECDH,
   type KeyObject,
 } from 'node:crypto';
-import { quicError } from '../errors.ts';
+import { badShare } from './bad-share.ts';
 import { plainBytes } from './node-bytes.ts';
-import type { KeyShare, NamedGroup, RandomSource } from './provider.ts';
+import { encapsulateHybrid, HybridShare, hasMlKem } from './node-hybrid-share.ts';
+import type { KeyAnswer, KeyShare, NamedGroup, RandomSource } from './provider.ts';
+
+/** What this runtime can do, strongest first. */
+export const NODE_GROUPS: readonly NamedGroup[] = hasMlKem()
+  ? [0x11ec, 0x001d, 0x0017, 0x0018]
+  : [0x001d, 0x0017, 0x0018];
 
 /** A fresh pair. The private bytes come from `random` alone. */
 export function nodeKeyShare(group: NamedGroup, random: RandomSource): KeyShare {
   if (group === X25519) return new X25519Share(random);
+  if (group === X25519_ML_KEM_768) return new HybridShare(new X25519Share(random), random);
   return new NistShare(group, random);
+}
+
+/** The server's answer. What ML-KEM adds to it is the runtime's own randomness, so such a handshake does not replay. */
+export function nodeAnswerShare(
+  group: NamedGroup,
+  peerPublicKey: Uint8Array,
+  random: RandomSource,
+): KeyAnswer {
+  if (group === X25519_ML_KEM_768) return encapsulateHybrid(new X25519Share(random), peerPublicKey);
+  const share = nodeKeyShare(group, random);
+  return { publicKey: share.publicKey, secret: share.agree(peerPublicKey) };
 }
 
 class X25519Share implements KeyShare {
@@ -92,10 +110,6 @@ class NistShare implements KeyShare {
   }
 }
 
-function badShare(reason: string, cause?: unknown): Error {
-  return quicError('ERR_QUIC_CRYPTO_FAIL', { message: `Key agreement failed: ${reason}`, cause });
-}
-
 function base64Url(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('base64url');
 }
@@ -106,6 +120,7 @@ function bytesOf(base64url: string | undefined): Uint8Array {
 
 const X25519: NamedGroup = 0x001d;
 const P256: NamedGroup = 0x0017;
+const X25519_ML_KEM_768: NamedGroup = 0x11ec;
 const UNCOMPRESSED = 4;
 /** The base point, standing in for a public key that is not known yet. */
 const ANY_X25519: string = base64Url(Uint8Array.from([9, ...new Uint8Array(31)]));

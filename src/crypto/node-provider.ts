@@ -7,7 +7,8 @@
 import { createHash, createHmac, createSecretKey, type Hash } from 'node:crypto';
 import { aesGcmOpen, aesGcmSeal, nodeOpener, nodeSealer } from './node-aead.ts';
 import { plainBytes } from './node-bytes.ts';
-import { nodeKeyShare } from './node-key-share.ts';
+import { NODE_COMPRESSIONS, nodeCompress, nodeDecompress } from './node-compression.ts';
+import { NODE_GROUPS, nodeAnswerShare, nodeKeyShare } from './node-key-share.ts';
 import {
   certificatePublicKey,
   privateKeyMatches,
@@ -25,7 +26,9 @@ export const nodeProvider: CryptoProvider = {
   opener: nodeOpener,
   hash: (name) => new NodeHash(name),
   hmac,
+  groups: NODE_GROUPS,
   keyShare: nodeKeyShare,
+  answerShare: nodeAnswerShare,
   sign: signContent,
   verify: verifyContent,
   privateKeyFrom: readPrivateKey,
@@ -33,6 +36,9 @@ export const nodeProvider: CryptoProvider = {
   keyMatches: privateKeyMatches,
   aesGcmSeal,
   aesGcmOpen,
+  compressions: NODE_COMPRESSIONS,
+  compress: nodeCompress,
+  decompress: nodeDecompress,
 };
 
 function hmac(name: HashName, key: Uint8Array, data: Uint8Array): Uint8Array {

@@ -24,8 +24,18 @@ export interface CryptoProvider {
   /** One HMAC over the whole of `data`. */
   hmac(name: HashName, key: Uint8Array, data: Uint8Array): Uint8Array;
 
+  /** The groups that this runtime can do, strongest first; without it: X25519, P-256 and P-384. */
+  readonly groups?: readonly NamedGroup[];
+
   /** A fresh key pair whose private bytes come from `random`, so that a seeded run makes the same shares again. */
   keyShare(group: NamedGroup, random: RandomSource): KeyShare;
+
+  /**
+   * The answer to a client's share: what the server sends back, and the secret. In a group that encapsulates, the answer
+   * depends on the client's share, so it cannot be made by {@link keyShare}; without this method there is no such group.
+   * Throws as {@link KeyShare.agree} does.
+   */
+  answerShare?(group: NamedGroup, peerPublicKey: Uint8Array, random: RandomSource): KeyAnswer;
 
   /**
    * Signs the whole of `content` with a TLS SignatureScheme code (RFC 8446 §4.2.3). Throws a `QuicError` with
@@ -59,6 +69,18 @@ export interface CryptoProvider {
 
   /** The plaintext, or `null` if `sealed` is not authentic. Never throws on any `sealed`. */
   aesGcmOpen(key: Uint8Array, nonce: Uint8Array, aad: Uint8Array, sealed: Uint8Array): Uint8Array | null;
+
+  /** Codes of the certificate compression algorithms that work here (RFC 8879 §7.3): 1 zlib, 2 brotli. */
+  readonly compressions?: readonly number[];
+
+  /** Compresses all of `bytes`. Throws `RangeError` for an algorithm that is not in {@link compressions}. */
+  compress?(algorithm: number, bytes: Uint8Array): Uint8Array;
+
+  /**
+   * The original bytes, or `null` if `compressed` is damaged or would become longer than `limit`; no more memory than
+   * that is used, whatever the input claims. Throws `RangeError` as {@link compress} does.
+   */
+  decompress?(algorithm: number, compressed: Uint8Array, limit: number): Uint8Array | null;
 }
 
 /** Seals packets in place: one key, one direction. Not reentrant. */
@@ -102,16 +124,25 @@ export interface HashState {
   digest(): Uint8Array;
 }
 
-/** One side of an (EC)DHE exchange. */
+/** One side of an (EC)DHE exchange; of an encapsulation, the client's side. */
 export interface KeyShare {
   readonly group: NamedGroup;
-  /** In the form of RFC 8446 §4.2.8.2: 32 bytes for X25519, an uncompressed point for the NIST curves. */
+  /**
+   * In the form of RFC 8446 §4.2.8.2: 32 bytes for X25519, an uncompressed point for the NIST curves. X25519MLKEM768: the
+   * ML-KEM-768 encapsulation key and then the X25519 key (draft-ietf-tls-ecdhe-mlkem).
+   */
   readonly publicKey: Uint8Array;
   /**
    * The shared secret. Throws a `QuicError` with ERR_QUIC_CRYPTO_FAIL if the peer's share has the wrong length, is no
    * point of the curve, or leads to the all-zero X25519 secret (RFC 8446 §7.4.2).
    */
   agree(peerPublicKey: Uint8Array): Uint8Array;
+}
+
+/** A server's answer to a client's share. */
+export interface KeyAnswer {
+  readonly publicKey: Uint8Array;
+  readonly secret: Uint8Array;
 }
 
 /** A private key for TLS signatures. What holds the secret is the provider's own and hidden here. */
@@ -142,8 +173,8 @@ export type AeadName = 'aes-128-gcm' | 'aes-256-gcm' | 'chacha20-poly1305';
 export type HashName = 'sha256' | 'sha384';
 export type KeyKind = 'ec-p256' | 'ec-p384' | 'rsa' | 'rsa-pss' | 'ed25519';
 
-/** TLS NamedGroup codes (RFC 8446 §4.2.7): X25519, P-256, P-384. */
-export type NamedGroup = 0x001d | 0x0017 | 0x0018;
+/** TLS NamedGroup codes (RFC 8446 §4.2.7): X25519, P-256, P-384, and X25519MLKEM768 where the runtime has ML-KEM. */
+export type NamedGroup = 0x001d | 0x0017 | 0x0018 | 0x11ec;
 
 /** Length of every AEAD tag in QUIC, in bytes (RFC 9001 §5.3). */
 export const TAG_LENGTH = 16;
