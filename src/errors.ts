@@ -231,6 +231,7 @@ export const QUIC_ERRORS = {
   ERR_QUIC_INCOMING_ANSWERED: { message: 'The incoming connection was already answered' },
   ERR_QUIC_INCOMING_GONE: { message: 'The incoming connection is gone' },
   ERR_QUIC_RETRY_NOT_POSSIBLE: { message: 'The incoming connection already came with a token' },
+  ERR_QUIC_INVALID_SESSION: { message: 'The session cannot be used: {reason}' },
   ERR_QUIC_UNSUPPORTED: { message: 'This is not supported here: {reason}' },
 
   // Keys and certificates given by the user.

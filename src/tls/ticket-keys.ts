@@ -1,0 +1,93 @@
+/**
+ * Session tickets that a server seals with keys of its own, so that it need remember nothing and any process that has the
+ * same keys can resume (RFC 8446 §4.6.1).
+ *
+ * Layout: key id (4 bytes), salt (16), sealed content. Each ticket has a key of its own, made from the shared key and the
+ * salt, so there is no bound on the number of tickets per key that random nonces would bring. Does not look into what is
+ * sealed and knows no time.
+ */
+
+import type { CryptoProvider, RandomSource } from '../crypto/provider.ts';
+import { outOfRange } from '../errors.ts';
+import { concat, equal } from '../util/bytes.ts';
+import { MAX_PREVIOUS_TICKET_KEYS } from './limits.ts';
+
+/** Makes tickets and opens them again. Replaceable, for instance by a table that hands out its keys. */
+export interface TicketSealer {
+  /** The ticket for this state; `null` if none is to be issued now. */
+  seal(state: Uint8Array): Uint8Array | null;
+  /** The state, or `null` if the ticket is not one of ours or no longer known. Never throws on any ticket. */
+  open(ticket: Uint8Array): Uint8Array | null;
+}
+
+/** A ring of AES-256-GCM keys: the newest seals, all open. */
+export class TicketKeys implements TicketSealer {
+  private readonly provider: CryptoProvider;
+  private readonly random: RandomSource;
+  /** The current one first. */
+  private ring: TicketKey[] = [];
+
+  /**
+   * @param key 32 bytes, the same in all processes that shall take each other's tickets
+   * @param previousKeys still accepted, newest first
+   * @throws RangeError ERR_OUT_OF_RANGE
+   */
+  constructor(
+    provider: CryptoProvider,
+    random: RandomSource,
+    key: Uint8Array,
+    previousKeys: readonly Uint8Array[] = [],
+  ) {
+    this.provider = provider;
+    this.random = random;
+    for (let i = previousKeys.length - 1; i >= 0; i--) this.rotate(previousKeys[i]);
+    this.rotate(key);
+  }
+
+  /**
+   * New tickets are sealed with this key of 32 bytes; those of the last {@link MAX_PREVIOUS_TICKET_KEYS} still open.
+   * A key that is there already becomes the current one. Throws RangeError ERR_OUT_OF_RANGE.
+   */
+  rotate(key: Uint8Array): void {
+    if (key.length !== KEY_BYTES) throw outOfRange('ticketKey.length', String(KEY_BYTES), key.length);
+    // Derived, so that processes which share keys agree whatever the order of their rotations.
+    const id = this.provider.hmac('sha256', key, ID_LABEL).subarray(0, ID_BYTES);
+    const rest = this.ring.filter((other) => !equal(other.id, id));
+    this.ring = [{ id, key: key.slice() }, ...rest].slice(0, 1 + MAX_PREVIOUS_TICKET_KEYS);
+  }
+
+  seal(state: Uint8Array): Uint8Array {
+    const current = this.ring[0];
+    const salt = new Uint8Array(SALT_BYTES);
+    this.random.fill(salt);
+    const head = concat([current.id, salt]);
+    return concat([head, this.provider.aesGcmSeal(this.keyOf(current, salt), NONCE, head, state)]);
+  }
+
+  open(ticket: Uint8Array): Uint8Array | null {
+    if (ticket.length < HEAD_BYTES) return null;
+    const head = ticket.subarray(0, HEAD_BYTES);
+    const found = this.ring.find((candidate) => equal(candidate.id, head.subarray(0, ID_BYTES)));
+    if (found === undefined) return null;
+    const key = this.keyOf(found, head.subarray(ID_BYTES));
+    return this.provider.aesGcmOpen(key, NONCE, head, ticket.subarray(HEAD_BYTES));
+  }
+
+  private keyOf(ticketKey: TicketKey, salt: Uint8Array): Uint8Array {
+    return this.provider.hmac('sha256', ticketKey.key, concat([TICKET_LABEL, salt]));
+  }
+}
+
+interface TicketKey {
+  readonly id: Uint8Array;
+  readonly key: Uint8Array;
+}
+
+const KEY_BYTES = 32;
+const ID_BYTES = 4;
+const SALT_BYTES = 16;
+const HEAD_BYTES: number = ID_BYTES + SALT_BYTES;
+/** A key that is used once needs no other. */
+const NONCE = new Uint8Array(12);
+const ID_LABEL: Uint8Array = new TextEncoder().encode('quayside ticket key id');
+const TICKET_LABEL: Uint8Array = new TextEncoder().encode('quayside ticket key');
