@@ -265,9 +265,12 @@ export class ConnectionCore implements ConnectionParts {
   applyTransport(changes: Partial<TransportConfig>): void {
     this.transport = { ...this.transport, ...changes };
     this.streams = this.#makeStreams();
+    this.streams.setPeerParameters(this.remoteParameters);
     (this.spaces[Space.APPLICATION] as PacketNumberSpace).acks.maxAckDelay = this.transport.maxAckDelay;
-    this.paths.active.recovery.setCongestionControl(this.transport.congestionControl);
+    this.paths.active.recovery.setOptions(this.transport);
     this.remoteIds.limit = this.transport.activeConnectionIdLimit;
+    // The client's parameters came with the ClientHello that this answers.
+    this.setRemoteParameters(this.remoteParameters);
   }
 
   setRemoteParameters(parameters: TransportParameters): void {

@@ -41,7 +41,9 @@ HANDLERS[FRAME.ACK] = (parts, frame, _bytes, packet) => {
   // RFC 9000 §19.3: in microseconds, scaled by the exponent that the peer announced.
   const delay = application ? (frame.ackDelay * 2 ** remoteParameters.ackDelayExponent) / 1000 : 0;
   recovery.onAck(space.index, frame, delay, now);
+  if (!application) return;
   space.phases?.onAcknowledged(recovery.largestAcked(space.index));
+  parts.streams.setRtt(packet.path.recovery.rtt.smoothed);
 };
 
 HANDLERS[FRAME.CRYPTO] = (parts, frame, bytes, { space, now }) => {

@@ -81,7 +81,8 @@ export class DrivenConnection implements Driven {
       if (event === null) break;
       this.#host.onRoutingEvent(this, event);
       this.owner?.onEvent(event, now);
-      if (event.type === 'closed') {
+      // A draining connection says nothing more: routing absorbs what comes for it, and the core can go.
+      if (event.type === 'closed' || (event.type === 'closing' && this.core.state.value === 'draining')) {
         this.#isOver = true;
         this.#host.onClosed(this, now);
       }
@@ -110,6 +111,7 @@ export class DrivenConnection implements Driven {
   }
 
   deadline(): number {
+    if (this.#isOver) return Number.POSITIVE_INFINITY;
     return this.core.timeoutAt() ?? Number.POSITIVE_INFINITY;
   }
 
