@@ -50,7 +50,7 @@ export class PathRecovery {
   /** The latest measured rate of delivery, bytes per millisecond; 0 before the first. */
   deliveryRate = 0;
 
-  readonly #options: PathRecoveryOptions;
+  #options: PathRecoveryOptions;
   /** When the window was last made full use of, or would have been but for pacing. */
   #limitedTime = Number.NEGATIVE_INFINITY;
 
@@ -172,6 +172,20 @@ export class PathRecovery {
       initialWindow: this.congestion.window,
       slowStartThreshold: this.congestion.slowStartThreshold,
     });
+  }
+
+  /**
+   * Other options, of a server that was chosen after the first packets. A first window of another size counts only
+   * before there is an acknowledgement.
+   * @throws TypeError with ERR_INVALID_ARG_VALUE for an unknown congestion controller.
+   */
+  setOptions(
+    options: Pick<PathRecoveryOptions, 'congestionControl' | 'initialWindowPackets' | 'pacing'>,
+  ): void {
+    this.#options = { ...this.#options, ...options };
+    const name = options.congestionControl ?? DEFAULT_CONGESTION_CONTROL;
+    if (this.delivered === 0) this.congestion = this.#initialController(name);
+    else this.setCongestionControl(name);
   }
 
   /** Starts the window anew, as for a connection that starts over (RFC 9002 §6.3); what RTT is known stays. */
