@@ -1,0 +1,107 @@
+// `quayside serve`: files over `hq-interop` and `echo`, with a development certificate unless another is given.
+
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { formatAddress, type QuicConnection, type SocketAddress } from '../../index.ts';
+import { ECHO_ALPN, serveEcho } from '../echo.ts';
+import { oneLine } from '../errors.ts';
+import { HQ_ALPN } from '../hq/client.ts';
+import { type HqRequest, serveHq } from '../hq/server.ts';
+import { StaticFolder } from '../hq/static-folder.ts';
+import { DEFAULT_PORT } from '../hq/url.ts';
+import { aborted, interrupt } from '../interrupt.ts';
+import { formatBytes, paint, print, printRows } from '../output.ts';
+import { packageRoot } from '../package-root.ts';
+import { type ServerIdentity, serverIdentity } from '../server-identity.ts';
+import { addServerOptions, type ServerOptions } from '../server-options.ts';
+import { type Servers, startServers } from '../servers.ts';
+
+interface ServeOptions extends ServerOptions {
+  quiet?: boolean;
+}
+
+export function serveCommand(): Command {
+  const command = new Command('serve')
+    .description('serve the files of a folder (hq-interop: HTTP/0.9 over QUIC) and echo')
+    .argument('[folder]', 'the folder; default a small demo');
+  return addServerOptions(command)
+    .option('-q, --quiet', 'do not print a line for each request')
+    .action(serve);
+}
+
+async function serve(folder: string | undefined, options: ServeOptions): Promise<void> {
+  const stop = interrupt();
+  try {
+    const files = await StaticFolder.at(folder ?? join(packageRoot(), 'demo'));
+    const identity = await serverIdentity(options);
+    const servers = await startServers({
+      addresses: options.address,
+      port: options.port ?? DEFAULT_PORT,
+      alpn: [HQ_ALPN, ECHO_ALPN],
+      identity,
+      retry: options.retry === true,
+      onConnection: (connection) => void serveConnection(connection, files, options.quiet === true),
+    });
+    try {
+      announce(servers, files, identity);
+      await aborted(stop.signal);
+      print('closing');
+    } finally {
+      await servers.close();
+    }
+  } finally {
+    stop.release();
+  }
+}
+
+async function serveConnection(
+  connection: QuicConnection,
+  files: StaticFolder,
+  quiet: boolean,
+): Promise<void> {
+  try {
+    const { alpn, remoteAddress } = await connection.opened;
+    if (alpn === ECHO_ALPN) await serveEcho(connection);
+    else await serveHq(connection, files, quiet ? () => {} : (request) => logRequest(remoteAddress, request));
+  } catch {
+    // The handshake failed: the client was told why.
+  }
+}
+
+function logRequest(from: SocketAddress, { path, code, bytes }: HqRequest): void {
+  const outcome = code === 0 ? formatBytes(bytes) : paint('red', String(code));
+  print(`${formatAddress(from)} GET ${path === null ? '?' : oneLine(path).slice(0, 120)} ${outcome}`);
+}
+
+function announce(servers: Servers, files: StaticFolder, identity: ServerIdentity): void {
+  const { development } = identity;
+  const rows: [string, string][] = servers.addresses.map((address) => [
+    'listening on',
+    paint('bold', `${formatAddress(address)} (UDP)`),
+  ]);
+  rows.push(['protocols', `${HQ_ALPN}, ${ECHO_ALPN}`], ['folder', files.root]);
+  if (development !== null) {
+    rows.push(['certificate', `${development.certFile}${development.renewed ? ' (made now)' : ''}`]);
+  }
+  rows.push(
+    ['valid until', identity.notAfter.toISOString()],
+    ['certificate SHA-256', identity.certificateSha256.hex],
+    ['key SHA-256', identity.spkiSha256.base64],
+  );
+  printRows(rows);
+  print();
+  print('Fetch from it in a second terminal:');
+  print(
+    `  ${paint('cyan', `npx quayside get hq://${hostToFetch(servers)}/ --pin ${identity.certificateSha256.hex}`)}`,
+  );
+  print();
+  print('Ctrl-C ends it.');
+}
+
+/** What reaches this server from this machine. */
+function hostToFetch({ addresses, port }: Servers): string {
+  const has = (...wanted: string[]) => addresses.find(({ address }) => wanted.includes(address));
+  if (has('127.0.0.1') && has('::1')) return `localhost:${port}`;
+  const address = has('127.0.0.1', '::1') ?? addresses[0];
+  return formatAddress(address);
+}
