@@ -48,9 +48,7 @@ class X25519Share implements KeyShare {
   constructor(random: RandomSource) {
     const secret = new Uint8Array(32);
     random.fill(secret);
-    // A JWK import costs a tenth of a PKCS #8 one on Node 20. Its `x` must be there, but is computed anew from `d`.
-    const jwk = { kty: 'OKP', crv: 'X25519', x: ANY_X25519, d: base64Url(secret) };
-    this.privateKey = createPrivateKey({ key: jwk, format: 'jwk' });
+    this.privateKey = importX25519(secret);
     secret.fill(0);
     this.publicKey = bytesOf(this.privateKey.export({ format: 'jwk' }).x);
   }
@@ -70,6 +68,34 @@ class X25519Share implements KeyShare {
     for (const byte of secret) bits |= byte;
     if (bits === 0) throw badShare('the X25519 secret is all zero');
     return secret;
+  }
+}
+
+/**
+ * A JWK import costs a tenth of a PKCS #8 one on Node 20, where `x` must be there but is computed anew from `d`. Newer
+ * lines compare the two, and are quick with PKCS #8.
+ */
+function importX25519(secret: Uint8Array): KeyObject {
+  if (JWK_COMPUTES_PUBLIC) return importJwk(secret);
+  const der = new Uint8Array(PKCS8_X25519.length + secret.length);
+  der.set(PKCS8_X25519);
+  der.set(secret, PKCS8_X25519.length);
+  const key = createPrivateKey({ key: Buffer.from(der.buffer), format: 'der', type: 'pkcs8' });
+  der.fill(0);
+  return key;
+}
+
+function importJwk(secret: Uint8Array): KeyObject {
+  const jwk = { kty: 'OKP', crv: 'X25519', x: ANY_X25519, d: base64Url(secret) };
+  return createPrivateKey({ key: jwk, format: 'jwk' });
+}
+
+function jwkComputesPublic(): boolean {
+  try {
+    importJwk(new Uint8Array(32).fill(1));
+    return true;
+  } catch {
+    return false;
   }
 }
 
@@ -124,3 +150,8 @@ const X25519_ML_KEM_768: NamedGroup = 0x11ec;
 const UNCOMPRESSED = 4;
 /** The base point, standing in for a public key that is not known yet. */
 const ANY_X25519: string = base64Url(Uint8Array.from([9, ...new Uint8Array(31)]));
+/** What comes before the 32 bytes of an X25519 key in PKCS #8 (RFC 8410 §7). */
+const PKCS8_X25519: Uint8Array = Uint8Array.from([
+  0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x6e, 0x04, 0x22, 0x04, 0x20,
+]);
+const JWK_COMPUTES_PUBLIC: boolean = jwkComputesPublic();

@@ -76,6 +76,9 @@ export function verifyContent(
 ): boolean {
   const row = SCHEMES[scheme];
   if (row === undefined || !(key instanceof NodePublicKey) || !key.schemes.includes(scheme)) return false;
+  // RFC 8017 §8.1.2: as long as the modulus. OpenSSL also takes one whose leading zeros were cut off.
+  const bits = key.handle.asymmetricKeyDetails?.modulusLength;
+  if (bits !== undefined && signature.length !== Math.ceil(bits / 8)) return false;
   try {
     return verifyWith(row.hash, content, { key: key.handle, ...row.options }, signature);
   } catch {
