@@ -40,7 +40,7 @@ import {
 import { varintLength } from '../../src/wire/varint.ts';
 import { type VersionInfo, versionInfo } from '../../src/wire/versions.ts';
 import { Writer } from '../../src/wire/writer.ts';
-import { seededIdentity } from './certificates.ts';
+import { coreIdentity } from './cores.ts';
 
 export const INITIAL = 0;
 export const HANDSHAKE = 1;
@@ -158,7 +158,6 @@ export class HostilePeer {
   readonly #options: HostileOptions;
   readonly #version: VersionInfo;
   readonly #header = new PacketHeader();
-  readonly #writer = new Writer(new Uint8Array(65_536));
   #remoteIdFixed = false;
   #receivePhases: PacketKeys[] = [];
 
@@ -244,7 +243,7 @@ export class HostilePeer {
     const packetNumber = options.packetNumber ?? state.next;
     state.next = Math.max(state.next, packetNumber + 1);
     const numberLength = options.packetNumberLength ?? 4;
-    const writer = this.#writer.reset(this.#writer.bytes, 0, this.#writer.bytes.length);
+    const writer = PACKET_WRITER.reset(PACKET_WRITER.bytes, 0, PACKET_WRITER.bytes.length);
     const destinationId = options.destinationId ?? this.remoteId;
     let lengthOffset = -1;
     if (space === APPLICATION) {
@@ -477,10 +476,8 @@ export class HostilePeer {
         this.engine.provideSignature(nodeProvider.sign(event.key, event.scheme, event.content));
       } else if (event.type === 'verify') this.engine.provideVerification(null);
       else if (event.type === 'client-hello') {
-        const identity = seededIdentity();
         this.engine.provideIdentity({
-          certificates: identity.certificates,
-          key: nodeProvider.privateKeyFrom(identity.keyPem),
+          ...coreIdentity(),
           alpn: this.#options.alpn ?? ['test'],
           clientCertificate: 'none',
           transportParameters: this.parameters(),
@@ -492,7 +489,7 @@ export class HostilePeer {
 
 /** The bytes of one frame. */
 export function frame(write: (w: Writer) => void): Uint8Array {
-  const writer = new Writer(new Uint8Array(4096));
+  const writer = FRAME_WRITER.reset(FRAME_WRITER.bytes, 0, FRAME_WRITER.bytes.length);
   write(writer);
   return writer.bytes.slice(0, writer.offset);
 }
@@ -520,6 +517,9 @@ function dataOf(record: Frame, bytes: Uint8Array): Uint8Array {
   if (!WITH_DATA.has(record.kind)) return new Uint8Array(0);
   return bytes.slice(record.dataStart, record.dataStart + record.length);
 }
+
+const PACKET_WRITER = new Writer(new Uint8Array(65_536));
+const FRAME_WRITER = new Writer(new Uint8Array(65_536));
 
 const WITH_DATA: ReadonlySet<number> = new Set([
   FRAME.CRYPTO,

@@ -2,7 +2,7 @@
  * Many server connections behind one router on one virtual address, with an echo on every stream: what an endpoint does,
  * without sockets and promises, so that a test can look into every connection.
  */
-import { type ConnectionConfig, DEFAULT_TRANSPORT_CONFIG } from '../../src/connection/config.ts';
+import type { ConnectionConfig } from '../../src/connection/config.ts';
 import { ConnectionCore } from '../../src/connection/connection.ts';
 import type { SendInfo } from '../../src/connection/connection-io.ts';
 import type { ConnectionEvent } from '../../src/connection/events.ts';
@@ -12,10 +12,8 @@ import { RandomIds } from '../../src/routing/id-generator.ts';
 import { ResetTokens } from '../../src/routing/reset-tokens.ts';
 import { Router } from '../../src/routing/router.ts';
 import { SealedTokens } from '../../src/routing/sealed-tokens.ts';
-import { NO_TRACE } from '../../src/trace/trace.ts';
 import type { SocketAddress } from '../../src/util/address.ts';
-import { seededIdentity } from './certificates.ts';
-import { ROOMY } from './core-pair.ts';
+import { echo, isQuicError, serverConfig } from './cores.ts';
 
 interface Member {
   core: ConnectionCore;
@@ -47,34 +45,10 @@ export class TestServer {
       tokens: new SealedTokens(nodeProvider, random, secret),
       admission: 'accept',
     });
-    const identity = seededIdentity();
     this.#config = (index) => ({
-      provider: nodeProvider,
-      random: seededRandom(`${seed} server ${index}`),
-      trace: NO_TRACE,
-      transport: { ...DEFAULT_TRANSPORT_CONFIG, ...ROOMY },
-      version: 1,
-      cipherSuites: undefined,
-      groups: undefined,
+      ...serverConfig(`${seed} ${index}`),
       handshakeTimeout: 10_000,
-      maxAmplificationFactor: 3,
-      grease: true,
-      streamNotices: false,
       idSource: this.router.idSource,
-      alpn: [],
-      serverName: null,
-      verifyPeer: true,
-      requestOcsp: false,
-      identity: undefined,
-      answer: {
-        identity: {
-          certificates: identity.certificates,
-          key: nodeProvider.privateKeyFrom(identity.keyPem),
-        },
-        alpn: ['test'],
-        clientCertificate: 'none',
-      },
-      token: undefined,
       ...changes,
     });
   }
@@ -150,8 +124,7 @@ export class TestServer {
     try {
       core.recv(datagram, info, now);
     } catch (error) {
-      if (!(error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_QUIC_')))
-        throw error;
+      if (!isQuicError(error)) throw error;
     }
   }
 
@@ -168,17 +141,6 @@ export class TestServer {
         this.router.closed(core.localIds.all(), now + 1000, [original]);
       }
     }
-    if (!core.state.isOpen) return;
-    const { streams } = core;
-    for (let id = streams.nextReadable(); id !== null; id = streams.nextReadable()) {
-      try {
-        for (let chunk = streams.streamRecvChunk(id); chunk !== null; chunk = streams.streamRecvChunk(id)) {
-          if ((id & 2) === 0) streams.streamSend(id, chunk.data, chunk.fin);
-          if (chunk.fin) break;
-        }
-      } catch {
-        // The hostile side reset or stopped it.
-      }
-    }
+    echo(core);
   }
 }
