@@ -3,7 +3,7 @@ import test from 'node:test';
 import { connect, listen } from '../../src/index.ts';
 import { makeTestIdentity } from '../support/certificates.ts';
 
-test('C41 a write goes on although the peer never gives credit for much at once', {
+test('C45 C53 a write goes on although the peer never gives credit for much at once', {
   timeout: 20_000,
 }, async () => {
   const identity = makeTestIdentity();
