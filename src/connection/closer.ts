@@ -4,7 +4,7 @@ import { type QuicError, quicError, TransportErrorCode, transportErrorName } fro
 import type { Frame } from '../wire/frame-reader.ts';
 import { FRAME } from '../wire/frame-table.ts';
 import { writeConnectionClose } from '../wire/frame-writer.ts';
-import { DatagramBuilder } from './packet-builder.ts';
+import { DatagramBuilder, type SentPacketSink } from './packet-builder.ts';
 import type { ConnectionParts } from './parts.ts';
 import { Space } from './space.ts';
 
@@ -111,8 +111,18 @@ export class Closer {
     this.pending = true;
   }
 
-  /** Builds the datagram with CONNECTION_CLOSE in every space that the peer may be able to read (RFC 9000 §10.2.3). */
+  /** As `#write`; where not even that can be built, the end is silent. */
   build(out: Uint8Array, start: number, end: number, now: number): number {
+    try {
+      return this.#write(out, start, end, now);
+    } catch {
+      this.finish();
+      return 0;
+    }
+  }
+
+  /** Builds the datagram with CONNECTION_CLOSE in every space that the peer may be able to read (RFC 9000 §10.2.3). */
+  #write(out: Uint8Array, start: number, end: number, now: number): number {
     const parts = this.#parts;
     const cause = this.local;
     this.pending = false;
@@ -140,7 +150,7 @@ export class Closer {
     }
     if (BUILDER.count === 0) return 0;
     const pad = !parts.isServer && BUILDER.hasInitial ? 1200 : 0;
-    const length = BUILDER.finish(Math.min(pad, limit - start), parts);
+    const length = BUILDER.finish(Math.min(pad, limit - start), UNTRACKED);
     path.bytesSent += length;
     return length;
   }
@@ -176,3 +186,11 @@ const NO_REASON = new Uint8Array(0);
 const REASON_ENCODER = new TextEncoder();
 const REASON_DECODER = new TextDecoder();
 const BUILDER = new DatagramBuilder();
+
+/** Nothing is acknowledged any more, and recovery may be what failed: it does not hear of these packets. */
+const UNTRACKED: SentPacketSink = {
+  packetSent: (builder, i) => {
+    const space = builder.spaces[i];
+    if (space !== null && space !== undefined) space.nextPacketNumber = (builder.numbers[i] as number) + 1;
+  },
+};

@@ -203,22 +203,22 @@ export class ConnectionCore implements ConnectionParts {
 
   /** Does what is due. Too early, it does nothing. */
   onTimeout(now: number): void {
-    if (this.state.isOpen) runTimers(this, now);
+    if (this.state.isOpen) this.#guard(now, () => runTimers(this, now));
     else if (now >= this.closer.deadline) this.closer.finish();
   }
 
   // ---- answers and commands ----
 
   answerClientHello(answer: ServerAnswer | null, now: number): void {
-    if (this.state.isOpen) this.#answer(now, () => this.handshake.answerClientHello(answer, now));
+    if (this.state.isOpen) this.#guard(now, () => this.handshake.answerClientHello(answer, now));
   }
 
   answerVerification(refusal: { alert: number; error: QuicError } | null, now: number): void {
-    if (this.state.isOpen) this.#answer(now, () => this.handshake.answerVerification(refusal, now));
+    if (this.state.isOpen) this.#guard(now, () => this.handshake.answerVerification(refusal, now));
   }
 
   answerSignature(signature: Uint8Array | null, now: number): void {
-    if (this.state.isOpen) this.#answer(now, () => this.handshake.answerSignature(signature, now));
+    if (this.state.isOpen) this.#guard(now, () => this.handshake.answerSignature(signature, now));
   }
 
   /** Ends the connection. False if it is ending already (quiche's `Done`). */
@@ -409,7 +409,7 @@ export class ConnectionCore implements ConnectionParts {
     return { length, segmentSize: length, from: local, to: remote, ecn: 0, at: now };
   }
 
-  #answer(now: number, step: () => void): void {
+  #guard(now: number, step: () => void): void {
     try {
       step();
       this.#receiver.readEarly(now);
