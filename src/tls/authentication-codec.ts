@@ -9,10 +9,12 @@ import { copyBytes } from '../util/bytes.ts';
 import { Reader } from '../wire/reader.ts';
 import type { Writer } from '../wire/writer.ts';
 import { Alert, QuicRuleBroken, TlsAlert } from './alerts.ts';
+import { decodeCompressions, writeCompressions } from './certificate-compression.ts';
 import {
   decodeAll,
   decodeCertificateStatus,
   decodeCodes,
+  decodeNothing,
   decodeProtocols,
   writeCertificateStatus,
   writeCodes,
@@ -25,11 +27,15 @@ export interface EncryptedExtensions {
   /** The one protocol the server selected; `null` if it sent no ALPN extension. */
   readonly alpn: string | null;
   readonly transportParameters: Uint8Array;
+  /** Whether the server takes the 0-RTT packets. */
+  readonly earlyData: boolean;
 }
 
 export interface CertificateRequest {
   readonly context: Uint8Array;
   readonly signatureSchemes: readonly number[];
+  /** Algorithms in which our certificate may go (RFC 8879 §3). */
+  readonly compressions: readonly number[];
 }
 
 export interface CertificateMessage {
@@ -78,19 +84,27 @@ export function decodeEncryptedExtensions(
   if (names !== undefined && names.length > 0) {
     throw new TlsAlert(Alert.DECODE_ERROR, 'server_name in EncryptedExtensions is not empty');
   }
+  const early = extensions.get(Extension.EARLY_DATA);
+  if (early !== undefined) decodeNothing(early);
   const groups = extensions.get(Extension.SUPPORTED_GROUPS);
   if (groups !== undefined) decodeCodes(groups, 2);
   return {
     alpn: protocols === undefined ? null : onlyProtocol(protocols),
     transportParameters: copyBytes(requireExtension(extensions, Extension.QUIC_TRANSPORT_PARAMETERS)),
+    earlyData: early !== undefined,
   };
 }
 
-export function encodeCertificateRequest(signatureSchemes: readonly number[]): Uint8Array {
-  return encodeMessage(HandshakeType.CERTIFICATE_REQUEST, 16 + 2 * signatureSchemes.length, (w) => {
+export function encodeCertificateRequest(
+  signatureSchemes: readonly number[],
+  compressions: readonly number[] = [],
+): Uint8Array {
+  const capacity = 16 + 2 * signatureSchemes.length + 8 + 2 * compressions.length;
+  return encodeMessage(HandshakeType.CERTIFICATE_REQUEST, capacity, (w) => {
     w.u8(0); // certificate_request_context is only used after the handshake (RFC 8446 §4.3.2).
     const block = w.openVector(2);
     writeExtension(w, Extension.SIGNATURE_ALGORITHMS, (body) => writeCodes(body, signatureSchemes, 2));
+    if (compressions.length > 0) writeCompressions(w, compressions);
     w.closeVector(block, 2);
   });
 }
@@ -104,7 +118,12 @@ export function decodeCertificateRequest(body: Uint8Array): CertificateRequest {
       throw new TlsAlert(Alert.ILLEGAL_PARAMETER, 'certificate_request_context is not empty');
     const extensions = readExtensions(reader, Block.CERTIFICATE_REQUEST);
     const schemes = decodeCodes(requireExtension(extensions, Extension.SIGNATURE_ALGORITHMS), 2);
-    return { context, signatureSchemes: schemes };
+    const compressions = extensions.get(Extension.COMPRESS_CERTIFICATE);
+    return {
+      context,
+      signatureSchemes: schemes,
+      compressions: compressions === undefined ? [] : decodeCompressions(compressions),
+    };
   });
 }
 
@@ -177,6 +196,21 @@ export function decodeCertificateVerify(body: Uint8Array): CertificateVerify {
 
 export function encodeFinished(verifyData: Uint8Array): Uint8Array {
   return encodeMessage(HandshakeType.FINISHED, verifyData.length, (w) => w.copy(verifyData));
+}
+
+export function encodeNewSessionTicket(ticket: SessionTicket): Uint8Array {
+  const capacity = 32 + ticket.nonce.length + ticket.ticket.length;
+  return encodeMessage(HandshakeType.NEW_SESSION_TICKET, capacity, (w) => {
+    w.u32(ticket.lifetime);
+    w.u32(ticket.ageAdd);
+    w.u8(ticket.nonce.length);
+    w.copy(ticket.nonce);
+    w.u16(ticket.ticket.length);
+    w.copy(ticket.ticket);
+    const block = w.openVector(2);
+    if (ticket.earlyData) writeExtension(w, Extension.EARLY_DATA, (body) => body.u32(EARLY_DATA_UNLIMITED));
+    w.closeVector(block, 2);
+  });
 }
 
 /** The fields of a ticket as copies. Throws `TlsAlert`: decode_error, illegal_parameter. */

@@ -63,14 +63,17 @@ export function compressCertificate(
 }
 
 /**
- * The body of the Certificate that a CompressedCertificate stands for. Throws `TlsAlert`: illegal_parameter for an
- * algorithm that was not offered, bad_certificate for damage, a wrong length or one above the limit (RFC 8879 §4).
+ * The body of the Certificate that a CompressedCertificate stands for. Throws `TlsAlert`: unexpected_message
+ * if no compression was offered, illegal_parameter for an algorithm that was not, bad_certificate for damage, a wrong length or one above the limit (RFC 8879 §4).
  */
 export function decompressCertificate(
   provider: CryptoProvider,
   body: Uint8Array,
   offered: readonly number[],
 ): Uint8Array {
+  if (offered.length === 0) {
+    throw new TlsAlert(Alert.UNEXPECTED_MESSAGE, 'certificate compression was not offered');
+  }
   const reader = new Reader(body);
   const algorithm = reader.u16();
   const length = reader.u24();

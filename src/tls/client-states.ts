@@ -34,10 +34,17 @@ export const CLIENT_STATES: StateTable<ClientState> = {
     next: ['wait-certificate-or-request', 'wait-finished'],
   },
   'wait-certificate-or-request': {
-    messages: [HandshakeType.CERTIFICATE_REQUEST, HandshakeType.CERTIFICATE],
+    messages: [
+      HandshakeType.CERTIFICATE_REQUEST,
+      HandshakeType.CERTIFICATE,
+      HandshakeType.COMPRESSED_CERTIFICATE,
+    ],
     next: ['wait-certificate', 'wait-certificate-verify'],
   },
-  'wait-certificate': { messages: [HandshakeType.CERTIFICATE], next: ['wait-certificate-verify'] },
+  'wait-certificate': {
+    messages: [HandshakeType.CERTIFICATE, HandshakeType.COMPRESSED_CERTIFICATE],
+    next: ['wait-certificate-verify'],
+  },
   'wait-certificate-verify': {
     messages: [HandshakeType.CERTIFICATE_VERIFY],
     next: ['verifying', 'wait-finished'],

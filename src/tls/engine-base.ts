@@ -5,14 +5,14 @@
  * Knows no order of messages; the roles bring a table of states and handle one message at a time.
  */
 
-import type { CryptoProvider, KeyShare } from '../crypto/provider.ts';
+import type { CryptoProvider } from '../crypto/provider.ts';
 import type { CipherSuite } from '../crypto/suites.ts';
 import { quicError } from '../errors.ts';
 import { EMPTY, equalConstantTime, toHex } from '../util/bytes.ts';
 import { Truncated } from '../wire/reader.ts';
 import { Alert, TlsAlert } from './alerts.ts';
 import { encodeFinished } from './authentication-codec.ts';
-import type { ServerIdentity, TlsEngine, TlsEvent } from './engine.ts';
+import type { EarlyDataState, ServerIdentity, TlsEngine, TlsEvent } from './engine.ts';
 import { HandshakeReader } from './handshake-reader.ts';
 import {
   EarlyStage,
@@ -36,7 +36,9 @@ export abstract class EngineBase<S extends string> implements TlsEngine {
   suite: CipherSuite | null = null;
   group: number | null = null;
   peerCertificates: readonly Uint8Array[] = [];
-  readonly resumed: boolean = false;
+  resumed = false;
+  pskIdentity: Uint8Array | null = null;
+  earlyData: EarlyDataState = 'none';
 
   protected readonly provider: CryptoProvider;
   protected readonly transcript: Transcript;
@@ -77,6 +79,7 @@ export abstract class EngineBase<S extends string> implements TlsEngine {
 
   /** The roles that have the question override these. */
   provideIdentity(_answer: ServerIdentity | null): void {}
+  provideEarlyData(_accept: boolean): void {}
   abstract provideVerification(error: TlsAlert | null): void;
   abstract provideSignature(signature: Uint8Array | null): void;
 
@@ -154,17 +157,38 @@ export abstract class EngineBase<S extends string> implements TlsEngine {
   }
 
   /** The (EC)DHE secret. Throws `TlsAlert` illegal_parameter for a share that is none (RFC 8446 §4.2.8.2, §7.4.2). */
-  protected agree(share: KeyShare, peerPublicKey: Uint8Array): Uint8Array {
+  protected agree<T>(step: () => T): T {
     try {
-      return share.agree(peerPublicKey);
+      return step();
     } catch (error) {
       throw new TlsAlert(Alert.ILLEGAL_PARAMETER, 'the key share cannot be used', error);
     }
   }
 
-  /** After ServerHello: the transcript ends with it, and both directions move to the Handshake level. */
-  protected enterHandshake(sharedSecret: Uint8Array): void {
-    const stage = new EarlyStage(this.context).next(sharedSecret);
+  /** 0-RTT: `helloHash` is that of the first ClientHello, `suite` that of the session. */
+  protected emitEarlyKeys(
+    direction: 'send' | 'receive',
+    suite: CipherSuite,
+    early: EarlyStage,
+    helloHash: Uint8Array,
+  ): void {
+    const secret = early.clientTraffic(helloHash);
+    this.logKey(KeyLogLabel.CLIENT_EARLY, secret);
+    this.emit({ type: 'keys', level: Level.EARLY, direction, suite, secret });
+  }
+
+  protected endEarlyData(accepted: boolean): void {
+    this.earlyData = accepted ? 'accepted' : 'rejected';
+    this.emit({ type: 'early-data-result', accepted });
+  }
+
+  /**
+   * After ServerHello: the transcript ends with it, and both directions move to the Handshake level. `early` is the stage
+   * of the PSK in use; without (EC)DHE the shared secret is `null` (RFC 8446 §7.1).
+   */
+  protected enterHandshake(sharedSecret: Uint8Array | null, early: EarlyStage | null): void {
+    const first = early ?? new EarlyStage(this.context);
+    const stage = first.next(sharedSecret ?? new Uint8Array(this.context.hashLength));
     const hash = this.transcript.digest();
     this.handshakeStage = stage;
     this.clientHandshakeSecret = stage.clientTraffic(hash);
@@ -266,4 +290,4 @@ function toAlert(error: unknown): TlsAlert {
   return new TlsAlert(Alert.INTERNAL_ERROR, 'the handshake failed on this side', error);
 }
 
-const QUESTIONS: ReadonlySet<string> = new Set(['client-hello', 'verify', 'sign']);
+const QUESTIONS: ReadonlySet<string> = new Set(['client-hello', 'verify', 'sign', 'early-data']);

@@ -5,11 +5,13 @@
  * and no socket, keep nothing of the bytes they are given but copies, and take all randomness from the configuration.
  */
 
-import type { CryptoProvider, PrivateKey, RandomSource } from '../crypto/provider.ts';
+import type { CryptoProvider, HashName, PrivateKey, RandomSource } from '../crypto/provider.ts';
 import type { CipherSuite } from '../crypto/suites.ts';
 import type { TlsAlert } from './alerts.ts';
 import type { SessionTicket } from './authentication-codec.ts';
 import type { Level } from './level.ts';
+import type { TlsSession } from './session.ts';
+import type { TicketSealer } from './ticket-keys.ts';
 
 /**
  * One side of a handshake.
@@ -40,6 +42,9 @@ export interface TlsEngine {
   /** Answers `sign`. `null` ends the handshake with internal_error. */
   provideSignature(signature: Uint8Array | null): void;
 
+  /** Answers `early-data`: whether the 0-RTT packets are read. `false` goes on with a resumed handshake without them. */
+  provideEarlyData(accept: boolean): void;
+
   /** Keying material for the application (RFC 8446 §7.5). Throws ERR_QUIC_INVALID_STATE before `complete`. */
   exporter(label: string, context: Uint8Array, length: number): Uint8Array;
 
@@ -52,14 +57,27 @@ export interface TlsEngine {
   readonly suite: CipherSuite | null;
   /** NamedGroup code of the key agreement. */
   readonly group: number | null;
-  /** DER, leaf first; empty until the peer has proved that they are its own and verification accepted them. */
+  /**
+   * DER, leaf first; empty until the peer has proved that they are its own and verification accepted them. On a client
+   * that resumed, those of the session.
+   */
   readonly peerCertificates: readonly Uint8Array[];
   /** Whether a ticket replaced the certificates. */
   readonly resumed: boolean;
+  /** Identity of the external key that replaced the certificates. */
+  readonly pskIdentity: Uint8Array | null;
+  /** Where 0-RTT stands. A server knows from the first hello on, a client `offered` until the server has answered. */
+  readonly earlyData: EarlyDataState;
 }
+
+export type EarlyDataState = 'none' | 'offered' | 'accepted' | 'rejected';
 
 export type TlsEvent =
   | { readonly type: 'send'; readonly level: Level; readonly bytes: Uint8Array }
+  /**
+   * `Level.EARLY` comes right after the ClientHello on a client that offers 0-RTT, with the suite of the session, and
+   * before ServerHello on a server that accepts it.
+   */
   | {
       readonly type: 'keys';
       readonly level: Level;
@@ -85,10 +103,52 @@ export type TlsEvent =
   /** Waits for `provideSignature`. */
   | { readonly type: 'sign'; readonly key: PrivateKey; readonly scheme: number; readonly content: Uint8Array }
   | { readonly type: 'complete' }
-  /** A client got a ticket; `secret` is the pre-shared key that goes with it. */
-  | { readonly type: 'ticket'; readonly ticket: SessionTicket; readonly secret: Uint8Array }
+  /** A server that could take 0-RTT waits for `provideEarlyData`. */
+  | ({ readonly type: 'early-data' } & EarlyDataOffer)
+  /**
+   * Once on either side, if 0-RTT was offered. After `accepted: false` a client's 0-RTT packets count as never sent
+   * (RFC 9001 §4.6.2). On a client it comes before the server's transport parameters.
+   */
+  | { readonly type: 'early-data-result'; readonly accepted: boolean }
+  /**
+   * A client got a ticket; `secret` is the pre-shared key that goes with it. `session` is what to keep, by
+   * `encodeSession`; `null` without a wall time or for a ticket that is not to be kept.
+   */
+  | {
+      readonly type: 'ticket';
+      readonly ticket: SessionTicket;
+      readonly secret: Uint8Array;
+      readonly session: TlsSession | null;
+    }
   /** One line of an NSS key log. */
   | { readonly type: 'keylog'; readonly line: string };
+
+/**
+ * 0-RTT that may be accepted: the ticket is ours and fresh, its binder is right, and protocol, suite and name are those of
+ * the session. What is left to find out is whether the hello came before, and whether what the session was promised still
+ * holds (RFC 8446 §8, RFC 9001 §4.6.2).
+ */
+export interface EarlyDataOffer {
+  /** Different for each hello that a client makes, the same in its copies: the binder. */
+  readonly helloId: Uint8Array;
+  /** The ticket as the client sent it, for servers that take each one once. */
+  readonly ticket: Uint8Array;
+  /** What `ServerIdentity.ticketData` was when the ticket was made. */
+  readonly ticketData: Uint8Array;
+  /** Milliseconds by which the server and the client disagree about the age of the ticket; copies come with a higher one. */
+  readonly ageError: number;
+  /** Milliseconds by which `ageError` may be off to either side; a copy that is later never gets here. */
+  readonly window: number;
+}
+
+/** A key that both sides were given by other means (RFC 8446 §2.2). */
+export interface ExternalPsk {
+  /** 1 to 65535 bytes; travels in the clear. */
+  readonly identity: Uint8Array;
+  readonly secret: Uint8Array;
+  /** The hash the key is for; only suites with it can be used. Default: sha256. */
+  readonly hash?: HashName;
+}
 
 /** What a server can choose its identity by. */
 export interface ClientHelloInfo {
@@ -132,8 +192,20 @@ export interface TlsClientConfig {
   readonly verifyPeer: boolean;
   /** Asks for a stapled OCSP response. Default: false. */
   readonly requestOcsp?: boolean;
-  /** Tells the server that tickets are welcome. Default: false. */
+  /** Tells the server that tickets are welcome. Default: whether there is a `wallTime`. */
   readonly requestTickets?: boolean;
+  /** Milliseconds since 1970. Without it there are no sessions: neither kept nor resumed. */
+  readonly wallTime?: () => number;
+  /** Resumed if it fits: not expired, the same server name, a suite that is offered. Else it is not offered. */
+  readonly session?: TlsSession;
+  /** Offers 0-RTT if the session allows it and its protocol is offered. Default: false. */
+  readonly earlyData?: boolean;
+  /** External keys to offer, preferred first, after the session. */
+  readonly psks?: readonly ExternalPsk[];
+  /** Takes a PSK without (EC)DHE too, which gives up forward secrecy. Default: false. */
+  readonly plainPsk?: boolean;
+  /** Certificate compression algorithms, preferred first, for both directions: 1 zlib, 2 brotli. Default: none. */
+  readonly certificateCompression?: readonly number[];
   /** `false` leaves `keylog` events out. Default: true. */
   readonly keyLog?: boolean;
 }
@@ -145,8 +217,25 @@ export interface TlsServerConfig {
   readonly cipherSuites?: readonly number[];
   /** `false` follows the client's order. Default: true. */
   readonly preferServerCipherOrder?: boolean;
-  /** In order of preference; one that the client sent a share of wins. Default: X25519, P-256, P-384. */
+  /**
+   * In order of preference; one that the client sent a share of wins. Default: X25519, P-256, P-384, and last
+   * X25519MLKEM768 where the provider has it.
+   */
   readonly groups?: readonly number[];
+  /** Makes and opens tickets. Without it, or without `wallTime`, there are none. */
+  readonly tickets?: TicketSealer;
+  /** Milliseconds since 1970. */
+  readonly wallTime?: () => number;
+  /** Seconds, at most 604800. Default: 86400. */
+  readonly ticketLifetime?: number;
+  /** Tickets per handshake. Default: 2. */
+  readonly ticketCount?: number;
+  /** Milliseconds by which the age of a ticket may be off for 0-RTT (RFC 8446 §8.3). Default: 10000. */
+  readonly earlyDataWindow?: number;
+  /** Takes a PSK without (EC)DHE from a client that wants no other, which gives up forward secrecy. Default: false. */
+  readonly plainPsk?: boolean;
+  /** Certificate compression algorithms, preferred first, for both directions: 1 zlib, 2 brotli. Default: none. */
+  readonly certificateCompression?: readonly number[];
   /** What client certificates may be signed with. Default: everything in the table of schemes. */
   readonly signatureSchemes?: readonly number[];
   /** `false` leaves `keylog` events out. Default: true. */
@@ -154,11 +243,24 @@ export interface TlsServerConfig {
 }
 
 /** The server that a client reached, chosen by its hello. */
-export interface ServerIdentity extends CertificateIdentity {
+export interface ServerIdentity {
+  /** DER, leaf first. Empty: only clients with a PSK get in. */
+  readonly certificates: readonly Uint8Array[];
+  /** Of the leaf; `null` without certificates. */
+  readonly key: PrivateKey | null;
   /** In order of preference. Empty: no protocol is negotiated. */
   readonly alpn: readonly string[];
-  /** `require` refuses a client without one: certificate_required. */
+  /**
+   * `require` refuses a client without one: certificate_required. Unless it is `none`, tickets are neither issued nor
+   * taken, so that certificates are verified each time; an external PSK stands for a certificate.
+   */
   readonly clientCertificate: 'none' | 'request' | 'require';
+  /** The external key of an identity, or `null`. See `pskTable` for a fixed set. */
+  readonly psk?: (identity: Uint8Array) => ExternalPsk | null;
+  /** Issues tickets for 0-RTT and asks `early-data` when it is offered. Default: false, which rejects it. */
+  readonly earlyData?: boolean;
+  /** Sealed into tickets and handed back with `early-data`. */
+  readonly ticketData?: Uint8Array;
   /** Encoded; goes into EncryptedExtensions. */
   readonly transportParameters: Uint8Array;
   /** DER; sent if the client asks for one. */

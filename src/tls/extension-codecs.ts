@@ -53,6 +53,12 @@ export function decodeCode(body: Uint8Array): number {
   return decodeAll(body, (reader) => reader.u16());
 }
 
+/** The body of early_data outside of tickets: nothing. `true`, since it is there. */
+export function decodeNothing(body: Uint8Array): true {
+  if (body.length > 0) throw new TlsAlert(Alert.DECODE_ERROR, 'an extension that should be empty is not');
+  return true;
+}
+
 // server_name (RFC 6066 §3)
 
 export function writeServerName(writer: Writer, name: string): void {
@@ -215,25 +221,6 @@ export function decodeCertificateStatus(body: Uint8Array): Uint8Array {
   });
 }
 
-// psk_key_exchange_modes (RFC 8446 §4.2.9)
-
-/** Says that tickets are welcome: only PSK with (EC)DHE is offered, as QUIC stacks do. */
-export function writePskModes(writer: Writer): void {
-  writeExtension(writer, Extension.PSK_KEY_EXCHANGE_MODES, (w) => {
-    w.u8(1);
-    w.u8(PSK_DHE_KE);
-  });
-}
-
-/** Whether the client can resume with (EC)DHE. */
-export function decodePskModes(body: Uint8Array): boolean {
-  return decodeAll(body, (reader) => {
-    const modes = reader.vector8();
-    if (modes.length === 0) throw new TlsAlert(Alert.DECODE_ERROR, 'psk_key_exchange_modes is empty');
-    return modes.includes(PSK_DHE_KE);
-  });
-}
-
 // Strings that are bytes
 
 /** One byte per character. Throws `RangeError` for a character above U+00FF. */
@@ -275,5 +262,4 @@ const HOST_NAME = 0;
 const MAX_HOST_NAME = 255;
 const MAX_KEY_SHARES = 32;
 const STATUS_OCSP = 1;
-const PSK_DHE_KE = 1;
 const IPV4 = /^\d{1,3}(\.\d{1,3}){3}$/;

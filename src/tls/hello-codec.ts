@@ -9,13 +9,14 @@ import { equal } from '../util/bytes.ts';
 import { Reader } from '../wire/reader.ts';
 import type { Writer } from '../wire/writer.ts';
 import { Alert, QuicRuleBroken, TlsAlert } from './alerts.ts';
+import { decodeCompressions } from './certificate-compression.ts';
 import {
   decodeClientShares,
   decodeCode,
   decodeCodes,
   decodeCookie,
+  decodeNothing,
   decodeProtocols,
-  decodePskModes,
   decodeServerName,
   decodeServerShare,
   decodeStatusRequest,
@@ -24,6 +25,7 @@ import {
 } from './extension-codecs.ts';
 import { Block, Extension, type ExtensionMap, readExtensions, requireExtension } from './extensions.ts';
 import { encodeMessage, HandshakeType } from './messages.ts';
+import { decodeOfferedPsks, decodePskModes, type OfferedPsks, PskMode } from './psk-codec.ts';
 
 /** A ClientHello that may be negotiated. */
 export interface ClientHello {
@@ -41,6 +43,13 @@ export interface ClientHello {
   readonly ocsp: boolean;
   /** Whether the client can use tickets: psk_dhe_ke among its modes (RFC 8446 §4.2.9). */
   readonly tickets: boolean;
+  /** Whether it would do with a PSK without (EC)DHE. */
+  readonly plainPsk: boolean;
+  readonly psks: OfferedPsks | null;
+  /** Whether 0-RTT packets are on their way. */
+  readonly earlyData: boolean;
+  /** Algorithms in which certificates may come (RFC 8879 §3). */
+  readonly certificateCompressions: readonly number[];
   readonly transportParameters: Uint8Array;
   /** All extensions as sent, for comparing a second hello with the first and for what is not decoded here. */
   readonly extensions: ExtensionMap;
@@ -49,7 +58,10 @@ export interface ClientHello {
 export interface ServerHello {
   readonly random: Uint8Array;
   readonly cipherSuite: number;
-  readonly keyShare: KeyShareEntry;
+  /** `null` only next to a selected PSK. */
+  readonly keyShare: KeyShareEntry | null;
+  /** Index of the PSK that the server took. */
+  readonly selectedPsk: number | null;
 }
 
 export interface HelloRetryRequest {
@@ -130,6 +142,7 @@ export function decodeClientHello(body: Uint8Array): ClientHello {
       'a key share is of a group that supported_groups does not list',
     );
   }
+  const modes = optional(extensions, Extension.PSK_KEY_EXCHANGE_MODES, decodePskModes, NO_CODES);
   return {
     random,
     cipherSuites,
@@ -139,7 +152,16 @@ export function decodeClientHello(body: Uint8Array): ClientHello {
     alpn: optional(extensions, Extension.APPLICATION_LAYER_PROTOCOL_NEGOTIATION, decodeProtocols, []),
     serverName: optional(extensions, Extension.SERVER_NAME, decodeServerName, null),
     ocsp: optional(extensions, Extension.STATUS_REQUEST, decodeStatusRequest, false),
-    tickets: optional(extensions, Extension.PSK_KEY_EXCHANGE_MODES, decodePskModes, false),
+    tickets: modes.includes(PskMode.PSK_DHE_KE),
+    plainPsk: modes.includes(PskMode.PSK_KE),
+    psks: optional(extensions, Extension.PRE_SHARED_KEY, decodeOfferedPsks, null),
+    earlyData: optional(extensions, Extension.EARLY_DATA, decodeNothing, false),
+    certificateCompressions: optional(
+      extensions,
+      Extension.COMPRESS_CERTIFICATE,
+      decodeCompressions,
+      NO_CODES,
+    ),
     transportParameters: requireExtension(extensions, Extension.QUIC_TRANSPORT_PARAMETERS),
     extensions,
   };
@@ -172,8 +194,10 @@ export function isRetryRequest(body: Uint8Array): boolean {
 /** Throws `TlsAlert`: decode_error, protocol_version, illegal_parameter, missing_extension, unsupported_extension. */
 export function decodeServerHello(body: Uint8Array, offered: ReadonlySet<number>): ServerHello {
   const { random, cipherSuite, extensions } = decodeServerFields(body, Block.SERVER_HELLO, offered);
-  const keyShare = decodeServerShare(requireExtension(extensions, Extension.KEY_SHARE));
-  return { random, cipherSuite, keyShare };
+  const selectedPsk = optional(extensions, Extension.PRE_SHARED_KEY, decodeCode, null);
+  if (selectedPsk === null) requireExtension(extensions, Extension.KEY_SHARE);
+  const keyShare = optional(extensions, Extension.KEY_SHARE, decodeServerShare, null);
+  return { random, cipherSuite, keyShare, selectedPsk };
 }
 
 /** Throws `TlsAlert` as {@link decodeServerHello} does. */
@@ -252,5 +276,6 @@ function optional<T, A>(
   return body === undefined ? absent : decode(body);
 }
 
+const NO_CODES: readonly number[] = [];
 /** "DOWNGRD", followed by 0 or 1 (RFC 8446 §4.1.3). */
 const DOWNGRADE_MARK = Uint8Array.of(0x44, 0x4f, 0x57, 0x4e, 0x47, 0x52, 0x44);

@@ -57,8 +57,16 @@ export function selectGroup(ours: readonly number[], hello: ClientHello): Chosen
   return { group: group as NamedGroup, share: null };
 }
 
-/** Throws `TlsAlert` handshake_failure if the key can make no signature that the client accepts. */
-export function selectScheme(key: PrivateKey, hello: ClientHello): number {
+/**
+ * Throws `TlsAlert` handshake_failure if the key can make no signature that the client accepts. Without a key only a PSK
+ * would have done: unknown_psk_identity for a client that offered some.
+ */
+export function selectScheme(key: PrivateKey | null, hello: ClientHello): number {
+  if (key === null) {
+    throw hello.psks === null
+      ? new TlsAlert(Alert.HANDSHAKE_FAILURE, 'the server is only for clients with a pre-shared key')
+      : new TlsAlert(Alert.UNKNOWN_PSK_IDENTITY, 'no pre-shared key that the client offers will do');
+  }
   const scheme = chooseScheme(key, hello.signatureSchemes);
   if (scheme === undefined) {
     throw new TlsAlert(Alert.HANDSHAKE_FAILURE, 'no signature scheme in common');
@@ -71,6 +79,9 @@ export function selectScheme(key: PrivateKey, hello: ClientHello): number {
  * Throws `TlsAlert` illegal_parameter if anything else changed or the share is not the only one.
  */
 export function checkSecondHello(first: ClientHello, second: ClientHello, group: number): KeyShareEntry {
+  if (second.earlyData) {
+    throw new TlsAlert(Alert.ILLEGAL_PARAMETER, 'the second ClientHello still offers early data');
+  }
   const share = second.keyShares[0];
   if (share === undefined || share.group !== group || second.keyShares.length !== 1) {
     throw new TlsAlert(

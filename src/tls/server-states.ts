@@ -8,6 +8,7 @@ import type { StateTable } from './state-machine.ts';
 export type ServerState =
   | 'wait-client-hello'
   | 'choosing-identity'
+  | 'choosing-early-data'
   /** After our HelloRetryRequest. */
   | 'wait-second-client-hello'
   | 'signing'
@@ -21,13 +22,18 @@ export const SERVER_STATES: StateTable<ServerState> = {
   'wait-client-hello': { messages: [HandshakeType.CLIENT_HELLO], next: ['choosing-identity'] },
   'choosing-identity': {
     messages: [],
-    next: ['wait-second-client-hello', 'signing'],
+    next: ['choosing-early-data', 'wait-second-client-hello', 'signing', 'wait-finished'],
     waitsFor: 'identity',
   },
-  'wait-second-client-hello': { messages: [HandshakeType.CLIENT_HELLO], next: ['signing'] },
+  // Only ever with a PSK, which makes a signature needless.
+  'choosing-early-data': { messages: [], next: ['wait-finished'], waitsFor: 'early-data' },
+  'wait-second-client-hello': {
+    messages: [HandshakeType.CLIENT_HELLO],
+    next: ['signing', 'wait-finished'],
+  },
   signing: { messages: [], next: ['wait-certificate', 'wait-finished'], waitsFor: 'signature' },
   'wait-certificate': {
-    messages: [HandshakeType.CERTIFICATE],
+    messages: [HandshakeType.CERTIFICATE, HandshakeType.COMPRESSED_CERTIFICATE],
     next: ['wait-certificate-verify', 'wait-finished'],
   },
   'wait-certificate-verify': { messages: [HandshakeType.CERTIFICATE_VERIFY], next: ['verifying'] },

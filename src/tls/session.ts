@@ -7,7 +7,7 @@
 
 import { cipherSuite } from '../crypto/suites.ts';
 import { quicError } from '../errors.ts';
-import { equal } from '../util/bytes.ts';
+import { copyBytes, equal } from '../util/bytes.ts';
 import { Reader, Truncated } from '../wire/reader.ts';
 import { Writer } from '../wire/writer.ts';
 import { fromLatin1, latin1 } from './extension-codecs.ts';
@@ -82,7 +82,7 @@ export function decodeSession(bytes: Uint8Array): TlsSession {
     throw invalidSession('the bytes are damaged');
   }
   try {
-    return readBody(new Reader(bytes.slice(0, split), MAGIC.length + 1));
+    return readBody(new Reader(copyBytes(bytes, 0, split), MAGIC.length + 1));
   } catch (error) {
     if (error instanceof Truncated) throw invalidSession('the bytes end too early');
     throw error;

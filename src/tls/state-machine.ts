@@ -7,7 +7,7 @@
 import { invariant } from '../errors.ts';
 
 /** What an engine may be waiting for from outside. */
-export type Question = 'identity' | 'verification' | 'signature';
+export type Question = 'identity' | 'verification' | 'signature' | 'early-data';
 
 export interface StateRow<S extends string> {
   /** HandshakeType codes that may come. */

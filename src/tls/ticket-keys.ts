@@ -9,7 +9,7 @@
 
 import type { CryptoProvider, RandomSource } from '../crypto/provider.ts';
 import { outOfRange } from '../errors.ts';
-import { concat, equal } from '../util/bytes.ts';
+import { concat, copyBytes, equal } from '../util/bytes.ts';
 import { MAX_PREVIOUS_TICKET_KEYS } from './limits.ts';
 
 /** Makes tickets and opens them again. Replaceable, for instance by a table that hands out its keys. */
@@ -53,7 +53,7 @@ export class TicketKeys implements TicketSealer {
     // Derived, so that processes which share keys agree whatever the order of their rotations.
     const id = this.provider.hmac('sha256', key, ID_LABEL).subarray(0, ID_BYTES);
     const rest = this.ring.filter((other) => !equal(other.id, id));
-    this.ring = [{ id, key: key.slice() }, ...rest].slice(0, 1 + MAX_PREVIOUS_TICKET_KEYS);
+    this.ring = [{ id, key: copyBytes(key) }, ...rest].slice(0, 1 + MAX_PREVIOUS_TICKET_KEYS);
   }
 
   seal(state: Uint8Array): Uint8Array {

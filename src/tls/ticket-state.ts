@@ -5,6 +5,7 @@
  */
 
 import { cipherSuite } from '../crypto/suites.ts';
+import { copyBytes } from '../util/bytes.ts';
 import { Reader, Truncated } from '../wire/reader.ts';
 import { Writer } from '../wire/writer.ts';
 import { fromLatin1, latin1 } from './extension-codecs.ts';
@@ -54,7 +55,7 @@ export function encodeTicketState(state: TicketState): Uint8Array {
 /** `null` if the bytes are of another version or make no sense; a sealer of somebody else may open anything. */
 export function decodeTicketState(bytes: Uint8Array): TicketState | null {
   try {
-    return readState(new Reader(bytes.slice()));
+    return readState(new Reader(copyBytes(bytes)));
   } catch (error) {
     if (error instanceof Truncated) return null;
     throw error;
