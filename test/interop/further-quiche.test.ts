@@ -1,15 +1,10 @@
 /** quiche, both ways: what `quiche.test.ts` leaves to the long list of interop tests. quiche takes no
  * Ed25519 and starts no key updates. */
 import { after } from 'node:test';
-import { InteropFiles } from '../support/interop.ts';
-import {
-  type CaseOptions,
-  clientCases,
-  furtherCases,
-  ourKeyUpdateCases,
-  serverCases,
-} from '../support/interop-cases.ts';
+import { type CaseOptions, clientCases, furtherCases, serverCases } from '../support/interop-cases.ts';
 import { cryptoCases } from '../support/interop-crypto.ts';
+import { InteropFiles } from '../support/interop-files.ts';
+import { ourKeyUpdateCases } from '../support/interop-key-updates.ts';
 import { buildPeer } from './peers/build.ts';
 
 const status = await buildPeer('quiche');

@@ -1,7 +1,7 @@
 /** quiche, both ways, with small transfers: a part of `npm test`. */
 import { after } from 'node:test';
-import { InteropFiles } from '../support/interop.ts';
 import { type CaseOptions, clientCases, serverCases } from '../support/interop-cases.ts';
+import { InteropFiles } from '../support/interop-files.ts';
 import { buildPeer } from './peers/build.ts';
 
 const status = await buildPeer('quiche');

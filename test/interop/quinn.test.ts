@@ -1,15 +1,9 @@
 /** quinn, both ways. quinn tells of no Retry and of no key update but its own. */
 import { after } from 'node:test';
-import { InteropFiles } from '../support/interop.ts';
-import {
-  type CaseOptions,
-  clientCases,
-  furtherCases,
-  ourKeyUpdateCases,
-  serverCases,
-  theirKeyUpdateCases,
-} from '../support/interop-cases.ts';
+import { type CaseOptions, clientCases, furtherCases, serverCases } from '../support/interop-cases.ts';
 import { cryptoCases } from '../support/interop-crypto.ts';
+import { InteropFiles } from '../support/interop-files.ts';
+import { ourKeyUpdateCases, theirKeyUpdateCases } from '../support/interop-key-updates.ts';
 import { buildPeer } from './peers/build.ts';
 
 const status = await buildPeer('quinn');

@@ -3,7 +3,7 @@
  * some can do.
  */
 import assert from 'node:assert/strict';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { certificatesToPem, makeTestAuthority, makeTestIdentity } from './certificates.ts';
 import {
   assertDownloads,
@@ -13,7 +13,6 @@ import {
   endIn,
   endOf,
   get,
-  type InteropFiles,
   runAgainst,
   skipWithoutIpv6,
   until,
@@ -21,7 +20,8 @@ import {
   withOurServer,
   withPeerServer,
 } from './interop.ts';
-import type { PeerEvent, PeerKind } from './peers.ts';
+import type { InteropFiles } from './interop-files.ts';
+import type { PeerKind } from './peers.ts';
 
 /** The files that the cases ask for, and how they are named in titles. */
 export interface CaseOptions {
@@ -226,76 +226,4 @@ export function furtherCases({ kind, files, skip, large, small }: CaseOptions): 
       assert.ok(code === 0xc || (code > 0x100 && code < 0x200), `code ${code}`);
     });
   });
-}
-
-/** Key updates that we start in the middle of a transfer. */
-export function ourKeyUpdateCases(options: CaseOptions, tellsOurs: boolean): void {
-  const { kind, files, skip, large } = options;
-
-  test(`our client and a ${kind} server: our key updates during a transfer`, { skip }, async (t) => {
-    await withPeerServer(kind, files, {}, async (peer) => {
-      await withOurClient(peer, {}, async (connection) => {
-        let updates = 0;
-        const got = await get(connection, large.path, (length) => {
-          if (length > (updates + 1) * 1_000_000 && connection.updateKeys()) updates++;
-        });
-        assert.equal(got.sha256, files.hash(large.path));
-        assertUpdates(t, updates);
-        if (tellsOurs) assert.ok(peer.events.some(isUpdateOfOther));
-      });
-    });
-  });
-
-  test(`a ${kind} client and our server: our key updates during a transfer`, { skip }, async (t) => {
-    await withOurServer(files, {}, async (server) => {
-      let updates = 0;
-      const timer = setInterval(() => {
-        const [connection] = server.connections;
-        if ((connection?.stats.bytesSent ?? 0) < (updates + 1) * 1_000_000) return;
-        if (connection?.isOpen && connection.updateKeys()) updates++;
-      }, 2);
-      try {
-        const run = await runAgainst(server, kind, files, { requests: [large.path] });
-        assertDownloads(run, files, [large.path]);
-        assertUpdates(t, updates);
-        if (tellsOurs) assert.ok(run.events.some(isUpdateOfOther));
-      } finally {
-        clearInterval(timer);
-      }
-    });
-  });
-}
-
-/** Key updates that the peer starts in the middle of a transfer. */
-export function theirKeyUpdateCases({ kind, files, skip, large }: CaseOptions): void {
-  test(`our client and a ${kind} server: the server's key updates during a transfer`, { skip }, async () => {
-    await withPeerServer(kind, files, { keyUpdate: true }, async (peer) => {
-      await withOurClient(peer, {}, async (connection) => {
-        assert.equal((await get(connection, large.path)).sha256, files.hash(large.path));
-        assert.ok(peer.events.some(isOwnUpdate));
-      });
-    });
-  });
-
-  test(`a ${kind} client and our server: the client's key updates during a transfer`, { skip }, async () => {
-    await withOurServer(files, {}, async (server) => {
-      const run = await runAgainst(server, kind, files, { requests: [large.path], keyUpdate: true });
-      assertDownloads(run, files, [large.path]);
-      assert.ok(run.events.some(isOwnUpdate));
-    });
-  });
-}
-
-function isUpdateOfOther({ event, remote }: PeerEvent): boolean {
-  return event === 'key-update' && remote === true;
-}
-
-function isOwnUpdate({ event, remote }: PeerEvent): boolean {
-  return event === 'key-update' && remote === false;
-}
-
-/** What is left of the transfer after an update can only be read by a peer that followed it. */
-function assertUpdates(t: TestContext, updates: number): void {
-  t.diagnostic(`${updates} key updates`);
-  assert.ok(updates >= 1);
 }
