@@ -53,7 +53,7 @@ function translated(error: CommanderError, command: Command): Error {
   if (error.exitCode === 0) return error;
   // Help that stands in for a missing command was printed already.
   if (error.code === 'commander.help') return error;
-  const message = error.message.replace(/^error: /, '');
+  const message = error.message.replace(/^error: /, '').replace(/\.$/, '');
   if (error.code === 'commander.unknownOption') {
     const names = command.options.map((option) => option.long ?? option.flags);
     return usageError(`${message}; allowed are ${[...names, '--verbose', '--help'].join(', ')}`, error);

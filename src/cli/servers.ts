@@ -100,14 +100,19 @@ function bindFailure(address: string, port: number, error: unknown): unknown {
   const place = isIPv6(address) ? `[${address}]:${port}` : `${address}:${port}`;
   const reason = code === undefined ? undefined : REASONS[code];
   if (reason === undefined) return error;
-  return new CliError(`Cannot listen on ${place}: ${reason} (${code})`, ExitCode.FAILED, error);
+  return new CliError(
+    `Cannot listen on ${place}: ${reason[0]} (${code}); ${reason[1]}`,
+    ExitCode.FAILED,
+    error,
+  );
 }
 
-const REASONS: Readonly<Record<string, string | undefined>> = {
-  EADDRINUSE: 'the port is in use; choose another with --port <number>, 0 for any free one',
-  EACCES: 'the port may not be used by this user; choose one from 1024 up with --port <number>',
-  EADDRNOTAVAIL: 'the address is none of this machine; choose one that is with --address <ip>',
-  EAFNOSUPPORT: 'this machine has no addresses of this kind; choose another with --address <ip>',
+/** What the system's codes mean, and what helps. */
+const REASONS: Readonly<Record<string, readonly [reason: string, help: string] | undefined>> = {
+  EADDRINUSE: ['the port is in use', 'choose another with --port <number>, 0 for any free one'],
+  EACCES: ['the port may not be used by this user', 'choose one from 1024 up with --port <number>'],
+  EADDRNOTAVAIL: ['the address is none of this machine', 'choose one that is with --address <ip>'],
+  EAFNOSUPPORT: ['this machine has no addresses of this kind', 'choose another with --address <ip>'],
 };
 
 const LOOPBACK = ['127.0.0.1', '::1'];
