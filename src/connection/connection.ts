@@ -110,6 +110,7 @@ export class ConnectionCore implements ConnectionParts {
         emit,
         setPathPending: pending(PartBit.PATH),
         // RFC 9000 §8.2.4: the new path's own round trip is not known yet.
+        hasRoom: (path) => path.amplificationRoom(config.maxAmplificationFactor) >= BASE_DATAGRAM,
         probeTimeout: (path) =>
           Math.max(this.probeTimeout(), this.recovery.ptoFor(path.recovery, Space.APPLICATION)),
         activated: (path) => this.recovery.setPath(path.recovery),

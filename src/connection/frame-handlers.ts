@@ -81,8 +81,8 @@ HANDLERS[FRAME.PATH_CHALLENGE] = (parts, frame, bytes, { path }) => {
   parts.paths.onChallenge(path, bytes.subarray(frame.dataStart, frame.dataStart + 8));
 };
 
-HANDLERS[FRAME.PATH_RESPONSE] = (parts, frame, bytes) => {
-  parts.paths.onResponse(bytes.subarray(frame.dataStart, frame.dataStart + 8));
+HANDLERS[FRAME.PATH_RESPONSE] = (parts, frame, bytes, { now }) => {
+  parts.paths.onResponse(bytes.subarray(frame.dataStart, frame.dataStart + 8), now);
 };
 
 HANDLERS[FRAME.CONNECTION_CLOSE] = (parts, frame, bytes, { now }) => {

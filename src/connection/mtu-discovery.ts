@@ -8,10 +8,15 @@ import type { Path } from './path.ts';
 /** Probes of one size before it is given up (RFC 8899 §5.1.2). */
 export const MAX_MTU_PROBES = 3;
 
+/** Carried by nearly every path: an Ethernet frame without the headers of IPv6 and UDP. Tried where more does not pass. */
+export const COMMON_DATAGRAM_SIZE = 1452;
+
 export class MtuDiscovery implements SendingPart {
   readonly #ceiling: () => number;
   #enabled = false;
   #path: Path | null = null;
+  /** The smallest size that was given up on this path. */
+  #tooLarge: number = Number.POSITIVE_INFINITY;
   #size = 0;
   #failures = 0;
   #inFlight = false;
@@ -27,16 +32,15 @@ export class MtuDiscovery implements SendingPart {
   }
 
   /** The size of the probe to send now on this path, or 0. */
-  probeSize(path: Path, _now: number, room: number): number {
-    if (!this.#enabled || (this.#inFlight && path === this.#path)) return 0;
+  probeSize(path: Path, room: number): number {
+    if (!this.#enabled) return 0;
     if (path !== this.#path) {
       this.#path = path;
-      this.#failures = 0;
+      this.#tooLarge = Number.POSITIVE_INFINITY;
       this.#inFlight = false;
-      this.#size = this.#ceiling();
+      this.#search(path);
     }
-    if (this.#size <= path.mtu || this.#size > room) return 0;
-    return this.#size;
+    return this.#inFlight || this.#size > room ? 0 : this.#size;
   }
 
   write(packet: PacketBuilder): void {
@@ -47,25 +51,37 @@ export class MtuDiscovery implements SendingPart {
   }
 
   acked(_kind: number, size: number, pathId: number): void {
-    if (this.#path === null || this.#path.id !== pathId) return;
+    const path = this.#path;
+    if (path === null || path.id !== pathId) return;
     this.#inFlight = false;
-    this.#failures = 0;
-    if (size > this.#path.mtu) {
-      this.#path.mtu = size;
-      this.#path.recovery.setMaxDatagramSize(size);
-    }
+    if (size <= path.mtu) return;
+    path.mtu = size;
+    path.recovery.setMaxDatagramSize(size);
+    this.#search(path);
   }
 
-  lost(_kind: number, _size: number, pathId: number): void {
-    if (this.#path === null || this.#path.id !== pathId) return;
+  lost(_kind: number, size: number, pathId: number): void {
+    const path = this.#path;
+    if (path === null || path.id !== pathId) return;
     this.#inFlight = false;
     this.#failures++;
     if (this.#failures < MAX_MTU_PROBES) return;
-    // Halve the distance to what is known to work; stop where little is to be gained.
+    this.#tooLarge = size;
+    this.#search(path);
+  }
+
+  /** The next size to try: the largest, a common one, then halfway between what works and what does not. */
+  #search(path: Path): void {
+    const works = path.mtu;
+    const tooLarge = this.#tooLarge;
     this.#failures = 0;
-    const next = this.#path.mtu + Math.floor((this.#size - this.#path.mtu) / 2);
-    this.#size = next - this.#path.mtu < SMALLEST_STEP ? 0 : next;
+    if (tooLarge === Number.POSITIVE_INFINITY) this.#size = this.#ceiling();
+    else if (works < COMMON_DATAGRAM_SIZE && COMMON_DATAGRAM_SIZE < tooLarge)
+      this.#size = COMMON_DATAGRAM_SIZE;
+    else this.#size = works + ((tooLarge - works) >> 1);
+    if (this.#size <= works || tooLarge - works <= SMALLEST_STEP) this.#size = 0;
   }
 }
 
+/** The search ends where less than this can be gained, bytes. */
 const SMALLEST_STEP = 20;

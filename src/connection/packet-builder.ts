@@ -70,22 +70,18 @@ export class DatagramBuilder implements PacketBuilder {
   openPacket(space: PacketNumberSpace, header: HeaderContext, largestAcked: number): boolean {
     const at = this.count === 0 ? this.#start : (this.#payloadEnds[this.count - 1] as number) + TAG_LENGTH;
     const end = this.#limit - TAG_LENGTH;
-    const tokenLength = space.index === Space.INITIAL && header.token !== null ? header.token.length : 0;
-    if (end - at < MAX_HEADER + tokenLength + MIN_FRAMES) return false;
+    const { connectionId } = this.path.remoteId;
+    let headerSize = 1 + connectionId.length + MAX_PACKET_NUMBER;
+    if (space.index !== Space.APPLICATION) headerSize += LONG_HEADER_EXTRA + header.localId.length;
+    if (space.index === Space.INITIAL) headerSize += header.token?.length ?? 0;
+    if (end - at < headerSize + MIN_FRAMES) return false;
     const writer = this.writer.reset(this.#out, at, end);
     const number = space.nextPacketNumber;
     const length = packetNumberLength(number, largestAcked);
     const i = this.count;
     this.#starts[i] = at;
     if (space.index === Space.APPLICATION) {
-      writeShortHeader(
-        writer,
-        this.path.remoteId.connectionId,
-        0,
-        space.phases?.sendPhase ?? 0,
-        number,
-        length,
-      );
+      writeShortHeader(writer, connectionId, 0, space.phases?.sendPhase ?? 0, number, length);
       this.#lengthOffsets[i] = -1;
     } else {
       const type = space.index === Space.INITIAL ? PacketType.INITIAL : PacketType.HANDSHAKE;
@@ -93,7 +89,7 @@ export class DatagramBuilder implements PacketBuilder {
         writer,
         header.version,
         type,
-        this.path.remoteId.connectionId,
+        connectionId,
         header.localId,
         type === PacketType.INITIAL ? (header.token ?? NO_TOKEN) : null,
         number,
@@ -202,8 +198,10 @@ export class DatagramBuilder implements PacketBuilder {
   }
 }
 
-/** Largest header without a token: long, two 20-byte ids, 2-byte length, 4-byte number. */
-const MAX_HEADER = 1 + 4 + 1 + 20 + 1 + 20 + 2 + 2 + 4;
+const MAX_PACKET_NUMBER = 4;
+
+/** What a long header has more: version, lengths of the two ids, of the token and of the packet (RFC 9000 §17.2). */
+const LONG_HEADER_EXTRA = 4 + 1 + 1 + 2 + 2;
 
 /** A packet with less room than this is not begun. */
 const MIN_FRAMES = 24;

@@ -33,7 +33,10 @@ export class Path {
   /** Challenges that wait for an answer, 8 bytes each. */
   readonly challenges: Uint8Array[] = [];
   challengePending = false;
-  challengesSent = 0;
+  /** The last challenge had a datagram of full size, so that its answer shows that the path carries one. */
+  isChallengeFull = false;
+  /** Challenges so far in this validation. */
+  attempts = 0;
   /** When the last challenge is given up. */
   deadline: number = Number.POSITIVE_INFINITY;
 

@@ -22,6 +22,8 @@ export interface PathsHost {
   makePath(id: number, local: SocketAddress, remote: SocketAddress): Path | null;
   emit(event: ConnectionEvent): void;
   setPathPending(pending: boolean): void;
+  /** Whether a datagram of full size may go there now. */
+  hasRoom(path: Path): boolean;
   /** Milliseconds after which a challenge counts as lost. */
   probeTimeout(path: Path): number;
   /** Everything but probes goes over this path from now on. */
@@ -62,22 +64,20 @@ export class Paths implements SendingPart {
   }
 
   /** A non-probing packet with the highest number so far came on this path (RFC 9000 §9.3). */
-  onPeerMoved(path: Path): void {
+  onPeerMoved(path: Path, now: number): void {
     if (path === this.active) {
       this.#candidate = null;
       return;
     }
     this.#candidate = path;
-    if (path.state === 'validated') this.#activate(path);
-    else if (path.state !== 'validating') this.validate(path);
+    if (path.state === 'validated') this.#activate(path, now);
+    else if (path.state !== 'validating') this.validate(path, now);
   }
 
   /** Sends a PATH_CHALLENGE and waits for its answer (RFC 9000 §8.2.1). */
-  validate(path: Path): void {
+  validate(path: Path, now: number): void {
     path.state = 'validating';
-    path.challengesSent = 0;
-    path.challengePending = true;
-    this.#host.setPathPending(true);
+    this.#challenge(path, now);
   }
 
   /** PATH_CHALLENGE (RFC 9000 §8.2.2): answered on the path it came on, once, and never again. */
@@ -88,7 +88,7 @@ export class Paths implements SendingPart {
   }
 
   /** PATH_RESPONSE (RFC 9000 §8.2.3): an unknown one is ignored, as it may answer a challenge that was given up. */
-  onResponse(data: Uint8Array): void {
+  onResponse(data: Uint8Array, now: number): void {
     const path = this.all.find((each) => each.challenges.some((challenge) => equal(challenge, data)));
     if (path === undefined) return;
     path.challenges.length = 0;
@@ -99,7 +99,9 @@ export class Paths implements SendingPart {
       path.state = 'validated';
       this.#host.emit({ type: 'path-validated', local: path.local, remote: path.remote });
     }
-    if (path === this.#candidate) this.#activate(path);
+    // RFC 9000 §8.2.1: the peer receives there; whether it receives 1200 bytes is another question.
+    if (!path.isChallengeFull) this.#challenge(path, now);
+    if (path === this.#candidate) this.#activate(path, now);
   }
 
   /** Ids were retired under paths that used them: each takes another, or ends. */
@@ -135,7 +137,7 @@ export class Paths implements SendingPart {
       path.challenges.push(data);
       if (path.challenges.length > MAX_OUTSTANDING_CHALLENGES) path.challenges.shift();
       path.challengePending = false;
-      path.challengesSent++;
+      path.isChallengeFull = this.#host.hasRoom(path);
       path.deadline = packet.now + this.#host.probeTimeout(path);
     }
     if (!this.all.some((each) => each.wantsProbe)) this.#host.setPathPending(false);
@@ -154,26 +156,38 @@ export class Paths implements SendingPart {
   onTimeout(now: number): void {
     for (const path of [...this.all]) {
       if (now < path.deadline) continue;
-      path.deadline = Number.POSITIVE_INFINITY;
-      if (path.challengesSent < MAX_CHALLENGES) {
-        path.challengePending = true;
-        this.#host.setPathPending(true);
-      } else this.#fail(path);
+      if (path.attempts < MAX_CHALLENGES) this.#attempt(path, now);
+      else this.#fail(path);
     }
   }
 
-  #activate(path: Path): void {
+  #challenge(path: Path, now: number): void {
+    path.attempts = 0;
+    this.#attempt(path, now);
+  }
+
+  // Counts whether or not the challenge can leave: where there is no room for it, the path is given up all the same.
+  #attempt(path: Path, now: number): void {
+    path.attempts++;
+    path.challengePending = true;
+    path.deadline = now + this.#host.probeTimeout(path);
+    this.#host.setPathPending(true);
+  }
+
+  #activate(path: Path, now: number): void {
     const old = this.active;
     this.active = path;
     this.#host.activated(path);
     this.#candidate = null;
     this.#host.emit({ type: 'peer-migrated', local: path.local, remote: path.remote });
     // RFC 9000 §9.3.3: the old path is asked too, in case the packets of the new one were forwarded by an attacker.
-    if (old.state !== 'validating') this.validate(old);
+    if (old.state !== 'validating') this.validate(old, now);
   }
 
   #fail(path: Path): void {
     path.state = 'failed';
+    path.deadline = Number.POSITIVE_INFINITY;
+    path.challengePending = false;
     if (path === this.#candidate) this.#candidate = null;
     if (path === this.active) {
       const other = this.all.find((each) => each.state === 'validated');
@@ -195,6 +209,9 @@ export class Paths implements SendingPart {
   #remove(path: Path): void {
     const at = this.all.indexOf(path);
     if (at >= 0) this.all.splice(at, 1);
+    // RFC 9000 §5.1.2: an id that nothing is sent to goes back, and the peer issues another.
+    if (!this.all.some(({ remoteId }) => remoteId === path.remoteId))
+      this.#host.remoteIds.giveUp(path.remoteId);
   }
 }
 

@@ -251,7 +251,7 @@ export class Receiver {
     if (!space.discarded) space.acks.received(number, ackEliciting, now, this.#ecn);
     if (type === PacketType.ONE_RTT && !probing && number > this.#largestNonProbing) {
       this.#largestNonProbing = number;
-      if (path !== parts.paths.active) parts.paths.onPeerMoved(path);
+      parts.paths.onPeerMoved(path, now);
     }
   }
 

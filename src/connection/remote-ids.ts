@@ -127,6 +127,12 @@ export class RemoteIds implements SendingPart {
     return id;
   }
 
+  /** Gives up an id that no path uses any more, unless it is the last one or the peer lets retirements pile up. */
+  giveUp(id: RemoteId): void {
+    const tooMany = this.#unacked.size >= RETIREMENTS_PER_ID * this.limit;
+    if (this.holds(id) && this.#ids.length > 1 && !tooMany) this.#retire(id);
+  }
+
   /** Whether the id is still there; a path that lost its id takes another. */
   holds(id: RemoteId): boolean {
     return this.#ids.includes(id);

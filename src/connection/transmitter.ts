@@ -47,7 +47,8 @@ export class Transmitter {
     const size = Math.min(end - start, path.mtu, parts.peerMaxUdpPayload);
     const limited = room < size;
     // RFC 9000 §14.1: an ack-eliciting Initial needs 1200 bytes, so it waits for more credit.
-    const needed = parts.spaces[Space.INITIAL]?.pending !== 0 ? MIN_INITIAL_DATAGRAM : MIN_USEFUL_DATAGRAM;
+    const elicits = parts.spaces[Space.INITIAL]?.pending !== 0 || parts.recovery.probesPending(Space.INITIAL) > 0;
+    const needed = elicits ? MIN_INITIAL_DATAGRAM : MIN_USEFUL_DATAGRAM;
     if (limited && room < needed) {
       this.#blockedByAmplification();
       return 0;
@@ -55,7 +56,7 @@ export class Transmitter {
     const limit = start + Math.min(size, room);
     const builder = this.#builder;
     const { recovery } = parts;
-    const mtuProbe = parts.mtu.probeSize(path, now, end - start);
+    const mtuProbe = parts.mtu.probeSize(path, end - start);
     if (mtuProbe > 0 && !limited && path.recovery.windowRoom >= mtuProbe)
       return this.#buildMtuProbe(path, out, start, mtuProbe, now);
 

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { simpleP2p } from '../../src/sim/scenarios.ts';
+import { TestPair } from '../support/core-pair.ts';
+import { scenario } from '../support/scenario.ts';
+
+/** IPv4 and UDP headers. */
+const HEADERS = 28;
+
+scenario('C83 RFC 9000 §14.3 datagrams grow to 1452 bytes on both sides', (seed) => {
+  const pair = new TestPair({ seed });
+  let largest = 0;
+  pair.pair.network.tap(({ kind, bytes }) => {
+    if (kind === 'sent') largest = Math.max(largest, bytes.length);
+  });
+  pair.fetch([100_000]);
+  pair.pair.run(1000);
+  assert.equal(pair.client.paths.active.mtu, 1452);
+  assert.equal(pair.server?.paths.active.mtu, 1452);
+  assert.equal(largest, 1452);
+});
+
+scenario('C83 RFC 9000 §14.1 nothing above 1200 bytes leaves before the handshake is confirmed', (seed) => {
+  const pair = new TestPair({ seed });
+  let largest = 0;
+  pair.pair.network.tap(({ kind, link, bytes }) => {
+    if (kind === 'sent' && link === 'client>server') largest = Math.max(largest, bytes.length);
+  });
+  pair.runUntil(() => pair.client.state.value === 'established');
+  assert.equal(largest, 1200);
+});
+
+scenario("C83 RFC 9000 §18.2 the peer's max_udp_payload_size is the ceiling", (seed) => {
+  const pair = new TestPair({ seed, clientTransport: { maxRecvUdpPayloadSize: 1300 } });
+  let largest = 0;
+  pair.pair.network.tap(({ kind, link, bytes }) => {
+    if (kind === 'sent' && link === 'server>client') largest = Math.max(largest, bytes.length);
+  });
+  pair.fetch([100_000]);
+  pair.pair.run(1000);
+  assert.equal(pair.server?.paths.active.mtu, 1300);
+  assert.equal(largest, 1300);
+});
+
+for (const carries of [1452, 1400, 1327, 1250, 1200]) {
+  scenario(`C83 RFC 8899 §5.3 a path of ${carries} bytes is found where 1500 may be sent`, (seed) => {
+    const transport = { maxSendUdpPayloadSize: 1500 };
+    const pair = new TestPair({
+      seed,
+      clientTransport: transport,
+      serverTransport: transport,
+      scenario: simpleP2p({ mtu: carries + HEADERS }),
+    });
+    pair.fetch([300_000]);
+    pair.pair.run(5_000);
+    const mtu = pair.server?.paths.active.mtu as number;
+    assert.ok(mtu <= carries && mtu > carries - 20, `${mtu} bytes`);
+    // Found means the end of it: nothing vanishes any more.
+    const lost = pair.pair.toClient.counters.dropped.mtu;
+    pair.fetch([300_000]);
+    assert.equal(pair.pair.toClient.counters.dropped.mtu, lost);
+    assert.ok(lost <= 18, `${lost} probes lost`);
+  });
+}
+
+scenario('C83 RFC 9002 §7 a lost probe of the MTU does not count as congestion', (seed) => {
+  const transport = { maxSendUdpPayloadSize: 1500 };
+  const pair = new TestPair({
+    seed,
+    clientTransport: transport,
+    serverTransport: transport,
+    scenario: simpleP2p({ mtu: 1300 + HEADERS, queue: 1000 }),
+  });
+  pair.fetch([60_000]);
+  assert.ok(pair.pair.toClient.counters.dropped.mtu > 0);
+  assert.equal(pair.server?.paths.active.recovery.congestion.slowStartThreshold, Number.POSITIVE_INFINITY);
+});
+
+scenario('C83 an idle connection sends its probes and comes to rest', (seed) => {
+  const transport = { maxSendUdpPayloadSize: 9000, maxIdleTimeout: 0 };
+  const pair = new TestPair({
+    seed,
+    clientTransport: transport,
+    serverTransport: transport,
+    scenario: simpleP2p({ mtu: 1452 + HEADERS }),
+  });
+  pair.runUntil(() => pair.isEstablished);
+  pair.pair.runUntilIdle();
+  assert.ok(pair.pair.toClient.counters.entered < 100);
+});
