@@ -1,7 +1,8 @@
 // CUBIC (RFC 9438) in bytes: after a loss the window follows a cubic function of time around the window at which the
 // loss happened, and is never below what Reno would have. Slow start and the recovery period are those of RFC 9002 §7.3.
 
-import type { CongestionController, CongestionOptions } from './congestion.ts';
+import type { CongestionController, CongestionOptions, StartupExitReason } from './congestion.ts';
+import { HyStart } from './hystart.ts';
 import type { RttEstimator } from './rtt.ts';
 import { MIN_WINDOW_PACKETS } from './window.ts';
 
@@ -19,9 +20,13 @@ const MAX_TARGET_FACTOR = 1.5;
 
 export class Cubic implements CongestionController {
   readonly name = 'cubic';
+  readonly reducesGradually = true;
   window: number;
   slowStartThreshold: number;
+  startupExit: StartupExitReason | null = null;
   #maxDatagramSize: number;
+  /** Null once the first slow start is over (RFC 9406 §4.2), and if it was not wanted. */
+  #hystart: HyStart | null;
   /** Packets sent until then belong to the recovery period and change nothing. */
   #recoveryStart = Number.NEGATIVE_INFINITY;
 
@@ -41,17 +46,32 @@ export class Cubic implements CongestionController {
   /** W_est: what Reno's window would be, bytes. */
   #renoWindow = 0;
   #lastGrowth = 0;
+  /** All of this as it was before the last reduction. */
+  readonly #saved = {
+    window: 0,
+    slowStartThreshold: 0,
+    maxWindow: 0,
+    priorWindow: 0,
+    fromPlateau: false,
+    epochStart: 0,
+    k: 0,
+    origin: 0,
+    renoWindow: 0,
+    lastGrowth: 0,
+  };
 
   constructor(options: CongestionOptions) {
     this.#maxDatagramSize = options.maxDatagramSize;
     this.window = options.initialWindow;
     this.slowStartThreshold = options.slowStartThreshold;
+    const isFirstSlowStart = options.slowStartThreshold === Number.POSITIVE_INFINITY;
+    this.#hystart = isFirstSlowStart && options.hystart !== false ? new HyStart() : null;
   }
 
   onAcked(now: number, size: number, sentTime: number, rtt: RttEstimator, windowLimited: boolean): void {
     if (!windowLimited || sentTime <= this.#recoveryStart) return;
     if (this.window < this.slowStartThreshold) {
-      this.window += size;
+      this.window += this.#hystart?.growth(size) ?? size;
       return;
     }
     if (Number.isNaN(this.#epochStart)) this.#startEpoch(now);
@@ -63,16 +83,18 @@ export class Cubic implements CongestionController {
     this.#grow(now - this.#epochStart, size, rtt.smoothed);
   }
 
+  onAckDone(now: number, rttSample: number, sentTime: number): void {
+    if (this.#hystart === null || !this.#hystart.onAck(now, rttSample, sentTime)) return;
+    this.slowStartThreshold = this.window;
+    this.#endStartup('delay');
+  }
+
   onCongestionEvent(now: number, sentTime: number): void {
-    if (sentTime <= this.#recoveryStart) return;
-    this.#recoveryStart = now;
-    // Fast convergence: a flow that lost before it was back at its old window makes room for others. RFC 9438 §4.7.
-    this.#maxWindow = this.window < this.#maxWindow ? (this.window * (1 + BETA)) / 2 : this.window;
-    this.#priorWindow = this.window;
-    this.slowStartThreshold = Math.max(this.window * BETA, this.#minWindow);
-    this.window = this.slowStartThreshold;
-    this.#fromPlateau = false;
-    this.#epochStart = Number.NaN;
+    this.#reduce(now, sentTime, 'loss');
+  }
+
+  onMarked(now: number, sentTime: number): void {
+    this.#reduce(now, sentTime, 'ecn');
   }
 
   onPersistentCongestion(): void {
@@ -85,6 +107,56 @@ export class Cubic implements CongestionController {
   onDatagramSize(maxDatagramSize: number): void {
     this.#maxDatagramSize = maxDatagramSize;
     this.window = Math.max(this.window, this.#minWindow);
+  }
+
+  /** RFC 9438 §4.9.2: all that the reduction changed is as before. */
+  undo(now: number): void {
+    const saved = this.#saved;
+    this.#recoveryStart = Number.NEGATIVE_INFINITY;
+    this.window = Math.max(this.window, saved.window);
+    this.slowStartThreshold = saved.slowStartThreshold;
+    this.#maxWindow = saved.maxWindow;
+    this.#priorWindow = saved.priorWindow;
+    this.#fromPlateau = saved.fromPlateau;
+    this.#k = saved.k;
+    this.#origin = saved.origin;
+    this.#renoWindow = saved.renoWindow;
+    // The time in between is not part of t, or the window would jump.
+    this.#epochStart = saved.epochStart + (now - saved.lastGrowth);
+    this.#lastGrowth = now;
+  }
+
+  #reduce(now: number, sentTime: number, reason: StartupExitReason): void {
+    if (sentTime <= this.#recoveryStart) return;
+    this.#recoveryStart = now;
+    this.#save();
+    // Fast convergence: a flow that lost before it was back at its old window makes room for others. RFC 9438 §4.7.
+    this.#maxWindow = this.window < this.#maxWindow ? (this.window * (1 + BETA)) / 2 : this.window;
+    this.#priorWindow = this.window;
+    this.slowStartThreshold = Math.max(this.window * BETA, this.#minWindow);
+    this.window = this.slowStartThreshold;
+    this.#fromPlateau = false;
+    this.#epochStart = Number.NaN;
+    this.#endStartup(reason);
+  }
+
+  #save(): void {
+    const saved = this.#saved;
+    saved.window = this.window;
+    saved.slowStartThreshold = this.slowStartThreshold;
+    saved.maxWindow = this.#maxWindow;
+    saved.priorWindow = this.#priorWindow;
+    saved.fromPlateau = this.#fromPlateau;
+    saved.epochStart = this.#epochStart;
+    saved.k = this.#k;
+    saved.origin = this.#origin;
+    saved.renoWindow = this.#renoWindow;
+    saved.lastGrowth = this.#lastGrowth;
+  }
+
+  #endStartup(reason: StartupExitReason): void {
+    this.#hystart = null;
+    this.startupExit ??= reason;
   }
 
   #startEpoch(now: number): void {

@@ -58,10 +58,9 @@ export class LossDetector {
       thresholds.persistentCongestionThreshold ?? PERSISTENT_CONGESTION_THRESHOLD;
     this.#counters = counters;
     this.#report = report;
-    this.#onSpurious = (path, sentTime, now) => {
+    this.#onSpurious = (path, sentTime, now, lostTime) => {
       counters.packetsSpuriouslyLost++;
-      path.counters.packetsSpuriouslyLost++;
-      path.congestion.onSpuriousLoss?.(now, sentTime);
+      path.onSpuriousLoss(now, sentTime, lostTime);
     };
   }
 
@@ -140,9 +139,20 @@ export class LossDetector {
       path.onLost(size);
       this.#counters.packetsLost++;
       this.#counters.bytesLost += size;
-      state.lost.add(sent.packetNumber(slot), sentTime, now, path);
-      if ((flags & SentFlag.MTU_PROBE) === 0) {
-        path.congestion.onCongestionEvent(now, sentTime);
+      const isMtuProbe = (flags & SentFlag.MTU_PROBE) !== 0;
+      // A probe belongs to no loss episode, whenever it left.
+      state.lost.add(sent.packetNumber(slot), isMtuProbe ? Number.POSITIVE_INFINITY : sentTime, now, path);
+      if ((flags & SentFlag.ECT0) !== 0) path.ecn.onLost();
+      if (!isMtuProbe) {
+        const isAppLimited = (flags & SentFlag.APP_LIMITED) !== 0;
+        path.onCongestionLoss(
+          now,
+          size,
+          sentTime,
+          sent.sentInFlight(slot),
+          sent.lostBefore(slot),
+          isAppLimited,
+        );
         if ((flags & SentFlag.ACK_ELICITING) !== 0) persistent = this.#isPersistent(state, path, sentTime);
       }
     }
@@ -163,8 +173,7 @@ export class LossDetector {
   }
 
   #onPersistentCongestion(state: SpaceRecovery, path: PathRecovery, now: number): void {
-    path.congestion.onPersistentCongestion(now);
-    path.rtt.resetMin();
+    path.onPersistentCongestion(now);
     state.endRun();
     this.persistentCongestionCount++;
   }

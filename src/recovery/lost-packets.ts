@@ -49,7 +49,7 @@ export class LostPackets {
       while (range < rangeCount && ranges[2 * range] > packetNumber) range++;
       if (range === rangeCount) break;
       if (packetNumber > ranges[2 * range + 1]) continue;
-      found(this.#paths[i], doubles[i * ENTRY + 1], now);
+      found(this.#paths[i], doubles[i * ENTRY + 1], now, doubles[i * ENTRY + 2]);
       doubles[i * ENTRY] = TAKEN;
       taken++;
     }
@@ -88,8 +88,8 @@ export class LostPackets {
   }
 }
 
-/** A packet sent at `sentTime` was declared lost, and is acknowledged `now`. */
-export type SpuriousLoss = (path: PathRecovery, sentTime: number, now: number) => void;
+/** A packet sent at `sentTime` was declared lost at `lostTime`, and is acknowledged `now`. */
+export type SpuriousLoss = (path: PathRecovery, sentTime: number, now: number, lostTime: number) => void;
 
 const TAKEN = -1;
 const ENTRY = 3;

@@ -5,8 +5,14 @@ import {
   type CongestionController,
   createCongestionController,
   DEFAULT_CONGESTION_CONTROL,
+  type PathModel,
+  type StartupExitReason,
 } from './congestion.ts';
+import { DeliveryRate } from './delivery-rate.ts';
+import { EcnValidator } from './ecn.ts';
+import { LossEpisode } from './loss-episode.ts';
 import { Pacer } from './pacer.ts';
+import { ProportionalReduction } from './proportional-reduction.ts';
 import { INITIAL_RTT, RttEstimator } from './rtt.ts';
 import { INITIAL_WINDOW_PACKETS, initialWindow } from './window.ts';
 
@@ -21,6 +27,21 @@ export interface PathRecoveryOptions {
   initialRtt?: number;
   /** Default true. */
   pacing?: boolean;
+  /** HyStart++ for reno and cubic (RFC 9406). Default true. */
+  hystart?: boolean;
+  /** Marks packets as ECN-capable while the path passes the marks on (RFC 9000 §13.4). Default false. */
+  ecn?: boolean;
+}
+
+/** How the first exponential growth of the window ended. */
+export interface StartupExit {
+  readonly reason: StartupExitReason;
+  /** Milliseconds. */
+  readonly time: number;
+  /** Bytes, after what ended it. */
+  readonly window: number;
+  /** Bytes per millisecond, as measured last. */
+  readonly bandwidth: number;
 }
 
 /** Counts of packets and bytes that count as in flight; ACK-only packets are in none of them. */
@@ -35,24 +56,30 @@ export class RecoveryCounters {
   bytesLost = 0;
 }
 
-export class PathRecovery {
+export class PathRecovery implements PathModel {
   readonly rtt: RttEstimator;
   readonly pacer: Pacer;
+  readonly rate: DeliveryRate = new DeliveryRate();
+  readonly ecn: EcnValidator;
   readonly counters: RecoveryCounters = new RecoveryCounters();
   congestion: CongestionController;
   maxDatagramSize: number;
   bytesInFlight = 0;
 
-  /** Bytes acknowledged so far, when that last changed, and when the latest packet among them was sent. */
-  delivered = 0;
-  deliveredTime = 0;
-  firstSentTime = 0;
-  /** The latest measured rate of delivery, bytes per millisecond; 0 before the first. */
-  deliveryRate = 0;
+  /** Null while the first slow start, or BBR's Startup, goes on. */
+  startupExit: StartupExit | null = null;
+  /** Reductions that were taken back, as all their losses turned out to be none. */
+  undoCount = 0;
 
   #options: PathRecoveryOptions;
   /** When the window was last made full use of, or would have been but for pacing. */
   #limitedTime = Number.NEGATIVE_INFINITY;
+  /** When the window alone was the limit. */
+  #windowLimitedTime = Number.NEGATIVE_INFINITY;
+  #latestAckedSentTime = Number.NEGATIVE_INFINITY;
+  #rttSamples = 0;
+  readonly #episode: LossEpisode = new LossEpisode();
+  readonly #reduction: ProportionalReduction = new ProportionalReduction();
 
   /** @throws TypeError with ERR_INVALID_ARG_VALUE for an unknown congestion controller. */
   constructor(options: PathRecoveryOptions = {}) {
@@ -60,12 +87,42 @@ export class PathRecovery {
     this.maxDatagramSize = options.maxDatagramSize ?? DEFAULT_DATAGRAM_SIZE;
     this.rtt = new RttEstimator(options.initialRtt ?? INITIAL_RTT);
     this.pacer = new Pacer(this.maxDatagramSize);
+    this.ecn = new EcnValidator(options.ecn === true);
     this.congestion = this.#initialController(options.congestionControl ?? DEFAULT_CONGESTION_CONTROL);
   }
 
   /** Bytes that the congestion window still takes. */
   get windowRoom(): number {
-    return Math.max(0, Math.floor(this.congestion.window - this.bytesInFlight));
+    return Math.max(0, Math.floor(this.#allowedInFlight - this.bytesInFlight));
+  }
+
+  /** Bytes to hand to the socket at once; with more, bursts get too long for queues on the way. */
+  get sendQuantum(): number {
+    return this.pacer.quantum(this.#options.pacing === false ? Number.POSITIVE_INFINITY : this.pacingRate);
+  }
+
+  /** When the datagram that left last should be on the wire: for sockets that can wait for it. */
+  get releaseTime(): number {
+    return this.pacer.releaseTime;
+  }
+
+  /** The latest measured rate of delivery, bytes per millisecond; 0 before the first. */
+  get deliveryRate(): number {
+    return this.rate.latest;
+  }
+
+  /** The controller's estimate of the bandwidth, or else the highest rate of delivery; bytes per millisecond. */
+  get maxBandwidth(): number {
+    return this.congestion.maxBandwidth ?? this.rate.highest;
+  }
+
+  get isWindowLimited(): boolean {
+    return this.#windowLimitedTime >= this.#latestAckedSentTime;
+  }
+
+  /** The ECN mark of the datagrams that are built from now on; to be asked for before each, or each batch. */
+  markFor(now: number): 0 | 2 {
+    return this.ecn.markFor(now, this.rtt.pto);
   }
 
   /** Bytes that may be sent now: the window's room, as far as the pacer lets it go. Probes need not ask. */
@@ -87,7 +144,7 @@ export class PathRecovery {
   /** Bytes per millisecond at which packets leave. RFC 9002 §7.7. */
   get pacingRate(): number {
     const { congestion, rtt } = this;
-    if (congestion.pacingRate !== undefined) return congestion.pacingRate(rtt);
+    if (congestion.pacingRate !== undefined) return congestion.pacingRate();
     // While the window doubles every round trip the rate has to run ahead of it, or pacing would hold it back.
     const gain = congestion.window < congestion.slowStartThreshold ? SLOW_START_PACING_GAIN : PACING_GAIN;
     return (gain * congestion.window) / Math.max(rtt.smoothed, MIN_PACING_RTT);
@@ -99,6 +156,15 @@ export class PathRecovery {
    */
   noteBlocked(now: number): void {
     this.#limitedTime = now;
+    if (this.windowRoom < this.maxDatagramSize) this.#windowLimitedTime = now;
+  }
+
+  /**
+   * The sender has nothing more to send, although this path would take it: what is measured of the packets that are
+   * under way says little about the path (draft-ietf-ccwg-bbr §4.1.2.4).
+   */
+  noteAppLimited(): void {
+    if (this.windowRoom >= this.maxDatagramSize) this.rate.markAppLimited(this.bytesInFlight);
   }
 
   /** Whether the window was the limit at some time since `sentTime`. */
@@ -108,11 +174,14 @@ export class PathRecovery {
 
   /** A packet that counts as in flight leaves. */
   onSent(now: number, size: number): void {
-    if (this.bytesInFlight === 0) this.firstSentTime = this.deliveredTime = now;
+    this.rate.onSent(now, this.bytesInFlight);
     this.bytesInFlight += size;
-    if (this.bytesInFlight + this.maxDatagramSize > this.congestion.window) this.#limitedTime = now;
+    if (this.bytesInFlight + this.maxDatagramSize > this.#allowedInFlight) {
+      this.#limitedTime = this.#windowLimitedTime = now;
+    }
     this.counters.packetsSent++;
     this.counters.bytesSent += size;
+    if (this.#reduction.active) this.#reduction.onSent(size);
     this.congestion.onSent?.(now, size, this.bytesInFlight);
     if (this.#options.pacing !== false) this.pacer.onSent(now, size, this.pacingRate);
   }
@@ -120,26 +189,32 @@ export class PathRecovery {
   /** A packet that counts as in flight is no longer: acknowledged. The window hears of it separately. */
   onDelivered(now: number, size: number): void {
     this.bytesInFlight -= size;
-    this.delivered += size;
-    this.deliveredTime = now;
+    this.rate.onDelivered(now, size);
     this.counters.packetsAcked++;
     this.counters.bytesAcked += size;
   }
 
-  /**
-   * Measures the rate of delivery from the latest packet that an ACK acknowledged: bytes delivered between its leaving
-   * and now, over the longer of the times in which they were sent and acknowledged, as bunched ACKs would overstate it.
-   */
-  sampleDeliveryRate(
-    now: number,
-    sentTime: number,
-    delivered: number,
-    deliveredTime: number,
-    firstSentTime: number,
-  ): void {
-    const interval = Math.max(sentTime - firstSentTime, now - deliveredTime);
-    this.firstSentTime = sentTime;
-    if (interval > 0 && interval >= this.rtt.min) this.deliveryRate = (this.delivered - delivered) / interval;
+  /** The window heard of all packets of an ACK, and `rate` holds its sample; `sentTime` is that of the latest packet. */
+  onAckDone(now: number, sentTime: number): void {
+    const { congestion, rate, rtt } = this;
+    if (sentTime > this.#latestAckedSentTime) this.#latestAckedSentTime = sentTime;
+    const rttSample = rtt.samples > this.#rttSamples ? rtt.latest : -1;
+    this.#rttSamples = rtt.samples;
+    congestion.onAckDone?.(now, rttSample, sentTime);
+    const reduction = this.#reduction;
+    // RFC 9002 §7.3.2: a packet that left during the recovery period was acknowledged, so the period is over.
+    if (sentTime > this.#episode.start) reduction.end();
+    else if (reduction.active) {
+      reduction.onAck(
+        rate.newlyAcked,
+        rate.newlyLost,
+        this.bytesInFlight,
+        congestion.window,
+        this.maxDatagramSize,
+      );
+    }
+    rate.finish();
+    this.#noteStartup(now);
   }
 
   /** A packet that counts as in flight is no longer: lost. */
@@ -147,6 +222,54 @@ export class PathRecovery {
     this.bytesInFlight -= size;
     this.counters.packetsLost++;
     this.counters.bytesLost += size;
+  }
+
+  /**
+   * Follows `onLost` for a packet whose loss speaks of congestion; the arguments after `sentTime` are what the ledger
+   * knows of the moment when it left. RFC 9002 §7.3.2.
+   */
+  onCongestionLoss(
+    now: number,
+    size: number,
+    sentTime: number,
+    sentInFlight: number,
+    lostBefore: number,
+    isAppLimited: boolean,
+  ): void {
+    const { congestion, rate } = this;
+    rate.onLost(size);
+    if (this.#reduction.active) this.#reduction.onLost(size);
+    const begins = this.#episode.onLost(now, sentTime);
+    congestion.onCongestionEvent(now, sentTime);
+    congestion.onPacketLost?.(now, size, sentInFlight, rate.lost - lostBefore, isAppLimited);
+    if (begins) this.#beginReduction(size);
+    this.#noteStartup(now);
+  }
+
+  /** The peer reported more CE marks; `sentTime` is that of the packet which it acknowledged last. RFC 9002 §7.1. */
+  onMarked(now: number, sentTime: number): void {
+    const { congestion } = this;
+    const begins = this.#episode.onMarked(now, sentTime);
+    congestion.onMarked(now, sentTime);
+    if (begins) this.#beginReduction(0);
+    this.#noteStartup(now);
+  }
+
+  /** A packet that was declared lost at `lostTime` was acknowledged: if all were, the reduction is taken back. */
+  onSpuriousLoss(now: number, sentTime: number, lostTime: number): void {
+    this.counters.packetsSpuriouslyLost++;
+    if (!this.#episode.onSpurious(sentTime, lostTime)) return;
+    this.undoCount++;
+    this.#reduction.end();
+    this.congestion.undo(now);
+  }
+
+  /** RFC 9002 §7.6. */
+  onPersistentCongestion(now: number): void {
+    this.#episode.confirm();
+    this.#reduction.end();
+    this.congestion.onPersistentCongestion(now);
+    this.rtt.resetMin();
   }
 
   /** A packet that counts as in flight is forgotten with its keys, without a verdict. RFC 9002 §6.4. */
@@ -162,16 +285,15 @@ export class PathRecovery {
   }
 
   /**
-   * Puts another controller in charge, which goes on from the present window.
+   * Puts another controller in charge, which goes on from the present window and from what the path was measured to do.
    * @throws TypeError with ERR_INVALID_ARG_VALUE for a name that is not in the table.
    */
   setCongestionControl(name: string): void {
-    if (name === this.congestion.name) return;
-    this.congestion = createCongestionController(name, {
-      maxDatagramSize: this.maxDatagramSize,
-      initialWindow: this.congestion.window,
-      slowStartThreshold: this.congestion.slowStartThreshold,
-    });
+    const { window, slowStartThreshold } = this.congestion;
+    const next = this.#makeController(name, window, slowStartThreshold);
+    if (next.name === this.congestion.name) return;
+    this.congestion = next;
+    this.#reduction.end();
   }
 
   /**
@@ -180,29 +302,52 @@ export class PathRecovery {
    * @throws TypeError with ERR_INVALID_ARG_VALUE for an unknown congestion controller.
    */
   setOptions(
-    options: Pick<PathRecoveryOptions, 'congestionControl' | 'initialWindowPackets' | 'pacing'>,
+    options: Pick<PathRecoveryOptions, 'congestionControl' | 'initialWindowPackets' | 'pacing' | 'hystart'>,
   ): void {
     this.#options = { ...this.#options, ...options };
     const name = options.congestionControl ?? DEFAULT_CONGESTION_CONTROL;
-    if (this.delivered === 0) this.congestion = this.#initialController(name);
+    if (this.rate.delivered === 0) this.congestion = this.#initialController(name);
     else this.setCongestionControl(name);
   }
 
   /** Starts the window anew, as for a connection that starts over (RFC 9002 §6.3); what RTT is known stays. */
   resetCongestion(): void {
     this.congestion = this.#initialController(this.congestion.name);
-    this.#limitedTime = Number.NEGATIVE_INFINITY;
+    this.#limitedTime = this.#windowLimitedTime = Number.NEGATIVE_INFINITY;
+    this.#reduction.end();
+  }
+
+  get #allowedInFlight(): number {
+    return this.#reduction.active ? this.#reduction.window : this.congestion.window;
+  }
+
+  /** `lost`: what the loss that was found takes out of flight. */
+  #beginReduction(lost: number): void {
+    if (!this.congestion.reducesGradually) return;
+    const { rate, bytesInFlight, maxDatagramSize } = this;
+    this.#reduction.begin(bytesInFlight + lost + rate.newlyAcked, bytesInFlight, maxDatagramSize);
+  }
+
+  #noteStartup(now: number): void {
+    const { startupExit, window } = this.congestion;
+    if (startupExit === null || this.startupExit !== null) return;
+    this.startupExit = { reason: startupExit, time: now, window, bandwidth: this.rate.latest };
   }
 
   #initialController(name: string): CongestionController {
-    return createCongestionController(name, {
+    const packets = this.#options.initialWindowPackets ?? INITIAL_WINDOW_PACKETS;
+    const window = initialWindow(this.maxDatagramSize, packets);
+    return this.#makeController(name, window, Number.POSITIVE_INFINITY);
+  }
+
+  #makeController(name: string, window: number, slowStartThreshold: number): CongestionController {
+    const options = {
       maxDatagramSize: this.maxDatagramSize,
-      initialWindow: initialWindow(
-        this.maxDatagramSize,
-        this.#options.initialWindowPackets ?? INITIAL_WINDOW_PACKETS,
-      ),
-      slowStartThreshold: Number.POSITIVE_INFINITY,
-    });
+      initialWindow: window,
+      slowStartThreshold,
+      hystart: this.#options.hystart !== false,
+    };
+    return createCongestionController(name, options, this);
   }
 }
 

@@ -5,7 +5,7 @@
 import { NO_TRACE, type Trace } from '../trace/trace.ts';
 import { LossDetector, type LossThresholds } from './loss-detector.ts';
 import { type PathRecovery, RecoveryCounters } from './path-recovery.ts';
-import { SentFlag, type TokenSink } from './sent-packets.ts';
+import { SentFlag, type SentPackets, type TokenSink } from './sent-packets.ts';
 import { type AckRanges, SpaceRecovery } from './space-recovery.ts';
 
 export type { AckRanges } from './space-recovery.ts';
@@ -23,6 +23,9 @@ export const MAX_ACK_ONLY_RUN = 20;
 const INITIAL = 0;
 const HANDSHAKE = 1;
 const APPLICATION = 2;
+
+/** The type of an ACK frame with ECN counts. RFC 9000 §19.3. */
+const ACK_ECN = 0x03;
 
 /**
  * Hears what became of what was sent. Each token is reported once, acknowledged or lost, except that nothing is said
@@ -130,7 +133,13 @@ export class Recovery {
     const flags =
       (ackEliciting ? SentFlag.ACK_ELICITING : 0) |
       (inFlight ? SentFlag.IN_FLIGHT : 0) |
-      (isMtuProbe ? SentFlag.MTU_PROBE : 0);
+      (isMtuProbe ? SentFlag.MTU_PROBE : 0) |
+      (path.ecn.mark !== 0 ? SentFlag.ECT0 : 0) |
+      (path.rate.appLimitedUntil > 0 ? SentFlag.APP_LIMITED : 0);
+    if (path.ecn.mark !== 0) {
+      path.ecn.onSent();
+      open.ecn.sent++;
+    }
     // The path first: what the ledger remembers of its counters is their state with this packet on its way.
     if (inFlight) {
       path.onSent(now, size);
@@ -189,7 +198,8 @@ export class Recovery {
     const state = this.#spaces[space];
     if (state.discarded) return false;
     state.check(ack);
-    if (ack.largestAcked > state.largestAcked) state.largestAcked = ack.largestAcked;
+    const raised = ack.largestAcked > state.largestAcked;
+    if (raised) state.largestAcked = ack.largestAcked;
     if (state.lost.size > 0) {
       this.#losses.expireLost(state, this.ptoFor(this.#path, space), now);
       this.#losses.findSpurious(state, ack, now);
@@ -201,6 +211,7 @@ export class Recovery {
     const { sent } = state;
     for (let i = 0; i < count; i++) sent.takeTokens(state.acked[i], space, this.#ackedSink);
     if (!state.discarded) this.#losses.detect(state, now);
+    if (!state.discarded && raised) this.#checkEcn(state, ack, count, now);
     if (!state.discarded) this.#growWindows(state, count, now);
     state.trim();
     if (space === HANDSHAKE) this.#peerCompletedAddressValidation = true;
@@ -352,31 +363,55 @@ export class Recovery {
     sent.path(newest)?.rtt.update(Math.max(0, now - sent.sentTime(newest)), delay, now);
   }
 
+  /** RFC 9000 §13.4.2.1, RFC 9002 §B.7: of frames that raise the largest acknowledged number only. */
+  #checkEcn(state: SpaceRecovery, ack: AckRanges, count: number, now: number): void {
+    const { sent, ecn } = state;
+    if (ecn.sent === 0) return;
+    const newest = state.acked[count - 1];
+    const path = sent.path(newest);
+    if (path === null) return;
+    const hasCounts = ack.type === ACK_ECN;
+    const marked = hasCounts
+      ? path.ecn.onAck(ecn, state.ackedMarked, ack.ect0 ?? 0, ack.ect1 ?? 0, ack.ce ?? 0)
+      : path.ecn.onAckWithoutCounts(state.ackedMarked);
+    if (marked) path.onMarked(now, sent.sentTime(newest));
+  }
+
   #growWindows(state: SpaceRecovery, count: number, now: number): void {
     const { sent, acked } = state;
     let newest = -1;
+    let newestPath: PathRecovery | null = null;
     for (let i = 0; i < count; i++) {
       const slot = acked[i];
       if ((sent.flags(slot) & SentFlag.IN_FLIGHT) === 0) continue;
       const path = sent.path(slot);
       if (path === null) continue;
+      if (newestPath !== null && path !== newestPath) this.#finishAck(newestPath, sent, newest, now);
       newest = slot;
+      newestPath = path;
       const size = sent.size(slot);
       const sentTime = sent.sentTime(slot);
       this.counters.packetsAcked++;
       this.counters.bytesAcked += size;
       path.congestion.onAcked(now, size, sentTime, path.rtt, path.wasLimitedSince(sentTime));
     }
-    if (newest < 0) return;
-    sent
-      .path(newest)
-      ?.sampleDeliveryRate(
-        now,
-        sent.sentTime(newest),
-        sent.delivered(newest),
-        sent.deliveredTime(newest),
-        sent.firstSentTime(newest),
-      );
+    if (newestPath !== null) this.#finishAck(newestPath, sent, newest, now);
+  }
+
+  #finishAck(path: PathRecovery, sent: SentPackets, slot: number, now: number): void {
+    const sentTime = sent.sentTime(slot);
+    path.rate.take(
+      now,
+      sentTime,
+      sent.delivered(slot),
+      sent.deliveredTime(slot),
+      sent.firstSentTime(slot),
+      sent.sentInFlight(slot),
+      sent.lostBefore(slot),
+      (sent.flags(slot) & SentFlag.APP_LIMITED) !== 0,
+      path.rtt.min,
+    );
+    path.onAckDone(now, sentTime);
   }
 
   #forgetOutstanding(state: SpaceRecovery, resend: boolean): void {

@@ -13,6 +13,10 @@ export class RttEstimator {
   latest = 0;
   /** The least sample; 0 before the first. */
   min = 0;
+  /** The greatest sample; 0 before the first. */
+  max = 0;
+  /** Samples so far. */
+  samples = 0;
   smoothed: number;
   variation: number;
   /** When the first sample was taken; Infinity before that. */
@@ -33,6 +37,8 @@ export class RttEstimator {
    */
   update(sample: number, ackDelay: number, now: number): void {
     this.latest = sample;
+    this.samples++;
+    if (sample > this.max) this.max = sample;
     if (!this.hasSample) {
       this.firstSampleTime = now;
       this.min = sample;

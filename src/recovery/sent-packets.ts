@@ -32,6 +32,10 @@ export const SentFlag = {
   ACKED: 16,
   /** An acknowledged packet was squeezed out between this one and the one before. */
   AFTER_ACKED: 32,
+  /** Left with the ECN mark ECT(0). */
+  ECT0: 64,
+  /** There was nothing more to send when it left. */
+  APP_LIMITED: 128,
 } as const;
 
 /**
@@ -125,9 +129,12 @@ export class SentPackets {
     doubles[at + PACKET_NUMBER] = this.last;
     doubles[at + SENT_TIME] = now;
     doubles[at + FIRST_TOKEN] = this.#openTokens;
-    doubles[at + DELIVERED] = path.delivered;
-    doubles[at + DELIVERED_TIME] = path.deliveredTime;
-    doubles[at + FIRST_SENT_TIME] = path.firstSentTime;
+    const { rate } = path;
+    doubles[at + DELIVERED] = rate.delivered;
+    doubles[at + DELIVERED_TIME] = rate.deliveredTime;
+    doubles[at + FIRST_SENT_TIME] = rate.firstSentTime;
+    doubles[at + IN_FLIGHT] = path.bytesInFlight;
+    doubles[at + LOST] = rate.lost;
     const shorts = this.#shorts;
     shorts[slot * SHORTS + SIZE] = size;
     shorts[slot * SHORTS + TOKEN_COUNT] = this.#tokenTail - this.#openTokens;
@@ -191,6 +198,16 @@ export class SentPackets {
   /** When the packet left that was the latest delivered one as this one left. */
   firstSentTime(slot: number): number {
     return this.#doubles[slot * DOUBLES + FIRST_SENT_TIME];
+  }
+
+  /** Bytes in flight on the path as the packet left, with it. */
+  sentInFlight(slot: number): number {
+    return this.#doubles[slot * DOUBLES + IN_FLIGHT];
+  }
+
+  /** Bytes that the path had lost when the packet left. */
+  lostBefore(slot: number): number {
+    return this.#doubles[slot * DOUBLES + LOST];
   }
 
   size(slot: number): number {
@@ -363,7 +380,9 @@ const FIRST_TOKEN = 2;
 const DELIVERED = 3;
 const DELIVERED_TIME = 4;
 const FIRST_SENT_TIME = 5;
-const DOUBLES = 6;
+const IN_FLIGHT = 6;
+const LOST = 7;
+const DOUBLES = 8;
 
 const SIZE = 0;
 const TOKEN_COUNT = 1;

@@ -3,6 +3,7 @@
 // time: thresholds and timers are in recovery.ts.
 
 import { TransportError, TransportErrorCode } from '../errors.ts';
+import { EcnCounts } from './ecn.ts';
 import { LostPackets } from './lost-packets.ts';
 import type { PathRecovery } from './path-recovery.ts';
 import { SentFlag, SentPackets } from './sent-packets.ts';
@@ -13,6 +14,11 @@ export interface AckRanges {
   readonly rangeCount: number;
   /** Pairs `[smallest, largest]`, both inclusive, descending and disjoint. */
   readonly ranges: Float64Array;
+  /** 0x03 for a frame with ECN counts (RFC 9000 §19.3.2); the counts are read of such a frame only. */
+  readonly type?: number;
+  readonly ect0?: number;
+  readonly ect1?: number;
+  readonly ce?: number;
 }
 
 /** Skipped packet numbers remembered per space; the oldest are forgotten first. */
@@ -22,6 +28,7 @@ export class SpaceRecovery {
   readonly space: number;
   readonly sent: SentPackets = new SentPackets();
   readonly lost: LostPackets = new LostPackets();
+  readonly ecn: EcnCounts = new EcnCounts();
   /** The keys are gone: nothing is sent, and ACK frames mean nothing (RFC 9002 §6.4). */
   discarded = false;
   /** -1 before the first ACK. */
@@ -40,6 +47,8 @@ export class SpaceRecovery {
   acked: Uint32Array = new Uint32Array(0);
   /** One of them was ack-eliciting. */
   ackedEliciting = false;
+  /** How many of them left with an ECN mark. */
+  ackedMarked = 0;
   /** Send time of the latest packet that was acknowledged. */
   latestAckedSentTime: number = Number.NEGATIVE_INFINITY;
 
@@ -83,6 +92,7 @@ export class SpaceRecovery {
   collectAcked(ack: AckRanges, now: number): number {
     const { sent } = this;
     this.ackedEliciting = false;
+    this.ackedMarked = 0;
     if (sent.length === 0) return 0;
     if (this.acked.length < sent.length) this.acked = new Uint32Array(2 * sent.length);
     const { ranges } = ack;
@@ -171,6 +181,7 @@ export class SpaceRecovery {
     const flags = sent.flags(slot);
     sent.setFlags(slot, flags | SentFlag.ACKED);
     if ((flags & SentFlag.ACK_ELICITING) !== 0) this.ackedEliciting = true;
+    if ((flags & SentFlag.ECT0) !== 0) this.ackedMarked++;
     const sentTime = sent.sentTime(slot);
     if (sentTime > this.latestAckedSentTime) this.latestAckedSentTime = sentTime;
     if ((flags & SentFlag.IN_FLIGHT) !== 0) sent.path(slot)?.onDelivered(now, sent.size(slot));

@@ -5,6 +5,7 @@ import {
   createCongestionController,
   DEFAULT_CONGESTION_CONTROL,
 } from '../../../src/recovery/congestion.ts';
+import { PathRecovery } from '../../../src/recovery/path-recovery.ts';
 
 const OPTIONS = {
   maxDatagramSize: 1200,
@@ -13,10 +14,10 @@ const OPTIONS = {
 };
 
 test('C81 every controller of the table is made by its name', () => {
-  assert.deepEqual(Object.keys(CONGESTION_CONTROLLERS).sort(), ['cubic', 'reno']);
+  assert.deepEqual(Object.keys(CONGESTION_CONTROLLERS).sort(), ['bbr', 'bbr2', 'cubic', 'reno']);
   for (const name of Object.keys(CONGESTION_CONTROLLERS)) {
-    const controller = createCongestionController(name, OPTIONS);
-    assert.equal(controller.name, name);
+    const controller = createCongestionController(name, OPTIONS, new PathRecovery());
+    assert.equal(controller.name, name === 'bbr2' ? 'bbr' : name);
     assert.equal(controller.window, 12_000);
   }
   assert.equal(DEFAULT_CONGESTION_CONTROL, 'cubic');
@@ -24,9 +25,9 @@ test('C81 every controller of the table is made by its name', () => {
 
 test('C81 an unknown name throws and says what there is', () => {
   for (const name of ['vegas', '', 'toString', '__proto__']) {
-    assert.throws(() => createCongestionController(name, OPTIONS), {
+    assert.throws(() => createCongestionController(name, OPTIONS, new PathRecovery()), {
       code: 'ERR_INVALID_ARG_VALUE',
-      message: /congestionControl.*'cubic', 'reno'/,
+      message: /congestionControl.*'cubic', 'reno', 'bbr'/,
     });
   }
 });
