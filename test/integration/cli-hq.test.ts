@@ -215,7 +215,7 @@ test('malformed and endless requests end their stream with a code and nothing el
 });
 
 test('a client that gives a file up does not disturb the next one', async (t) => {
-  const { connection, folder } = await setUp(t);
+  const { connection, folder, log } = await setUp(t);
   writeFileSync(join(folder, 'large'), new Uint8Array(20_000_000));
   for (let i = 0; i < 10; i++) {
     const stream = await connection.createBidirectionalStream();
@@ -224,4 +224,9 @@ test('a client that gives a file up does not disturb the next one', async (t) =>
     stream.stopSending(0);
   }
   assert.equal(await text(connection, '/'), 'index');
+  const left = log.filter(
+    ({ path, code, bytes }) => path === '/large' && code === null && bytes < 20_000_000,
+  );
+  assert.equal(left.length, 10);
+  assert.deepEqual(log.at(-1), { path: '/', code: 0, bytes: 5 });
 });

@@ -60,6 +60,7 @@ test('get fetches many files over one connection into a folder', async (t) => {
   const { stdout } = await server.result;
   const clients = new Set([...stdout.matchAll(/^(\S+) GET /gm)].map(([, client]) => client));
   assert.equal(clients.size, 1, stdout);
+  assert.equal(stdout.match(/ GET \/f\d+\.bin [\d.]+ k?B$/gm)?.length, 40, stdout);
 });
 
 test('get brings 8 MB to stdout and to a file, byte for byte, also after a Retry', async (t) => {

@@ -69,8 +69,13 @@ async function serveConnection(
 }
 
 function logRequest(from: SocketAddress, { path, code, bytes }: HqRequest): void {
-  const outcome = code === 0 ? formatBytes(bytes) : paint('red', String(code));
-  print(`${formatAddress(from)} GET ${path === null ? '?' : oneLine(path).slice(0, 120)} ${outcome}`);
+  const file = path === null ? '?' : oneLine(path).slice(0, 120);
+  print(`${formatAddress(from)} GET ${file} ${outcome(code, bytes)}`);
+}
+
+function outcome(code: HqRequest['code'], bytes: number): string {
+  if (code === null) return paint('yellow', `left after ${formatBytes(bytes)}`);
+  return code === 0 ? formatBytes(bytes) : paint('red', String(code));
 }
 
 function announce(servers: Servers, files: StaticFolder, identity: ServerIdentity): void {

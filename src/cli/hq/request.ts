@@ -36,24 +36,26 @@ export async function ignoreRest(stream: QuicStream): Promise<void> {
 }
 
 async function readLine(stream: QuicStream): Promise<string> {
-  const signal = AbortSignal.timeout(REQUEST_TIMEOUT);
-  let line = '';
-  for (;;) {
-    let chunk: Uint8Array | null;
-    try {
-      chunk = await stream.read({ signal });
-    } catch (error) {
-      throw signal.aborted ? new HqError(HqCode.REQUEST_TIMEOUT) : error;
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(new HqError(HqCode.REQUEST_TIMEOUT)), REQUEST_TIMEOUT);
+  timer.unref();
+  try {
+    let line = '';
+    for (;;) {
+      const chunk = await stream.read({ signal: late.signal });
+      if (chunk === null) return line.replace(/\r$/, '');
+      line += latin1(chunk.subarray(0, MAX_REQUEST_LINE + 1));
+      const end = line.indexOf('\n');
+      const length = end < 0 ? line.length : end + 1;
+      if (length > MAX_REQUEST_LINE) throw new HqError(HqCode.REQUEST_TOO_LONG);
+      if (end >= 0) return line.slice(0, end).replace(/\r$/, '');
     }
-    if (chunk === null) return line.replace(/\r$/, '');
-    line += Buffer.from(
-      chunk.buffer,
-      chunk.byteOffset,
-      Math.min(chunk.length, MAX_REQUEST_LINE + 1),
-    ).toString('latin1');
-    const end = line.indexOf('\n');
-    if (end < 0 ? line.length > MAX_REQUEST_LINE : end >= MAX_REQUEST_LINE)
-      throw new HqError(HqCode.REQUEST_TOO_LONG);
-    if (end >= 0) return line.slice(0, end).replace(/\r$/, '');
+  } finally {
+    clearTimeout(timer);
   }
+}
+
+/** A character for each byte. */
+function latin1(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
 }

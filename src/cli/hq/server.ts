@@ -11,8 +11,8 @@ import type { StaticFolder } from './static-folder.ts';
 export interface HqRequest {
   /** As it was sent; null if none could be read. */
   readonly path: string | null;
-  /** 0 for a file that was sent whole. */
-  readonly code: HqCodeValue;
+  /** 0 for a file that was sent whole; null if the client left before. */
+  readonly code: HqCodeValue | null;
   /** Bytes of the file that were sent. */
   readonly bytes: number;
 }
@@ -48,11 +48,15 @@ async function serveRequest(
     await sendFile(file, stream, progress);
     await file.close();
     file = null;
-    await stream.end();
+    // Not waited for: a client that has everything may leave before it acknowledges.
+    stream.end().catch(() => {});
     onRequest({ path, code: HqCode.NO_ERROR, bytes: progress.bytes });
   } catch (error) {
-    // An error of the stream or connection is the client's leaving; there is nobody to tell.
-    if (error instanceof QuicError) return;
+    // An error of the stream or connection is the client's leaving; there is nobody to answer.
+    if (error instanceof QuicError) {
+      onRequest({ path, code: null, bytes: progress.bytes });
+      return;
+    }
     const code = error instanceof HqError ? error.code : HqCode.SERVER_ERROR;
     refuse(stream, code, path === null);
     onRequest({ path, code, bytes: progress.bytes });
