@@ -95,7 +95,7 @@ export function makeClientHello(
     parts.push([Extension.COMPRESS_CERTIFICATE, (w) => writeCompressions(w, compressions)]);
   }
   if (psks.length > 0 || (config.requestTickets ?? config.wallTime !== undefined)) {
-    const modes = config.plainPsk === true ? [PskMode.PSK_DHE_KE, PskMode.PSK_KE] : [PskMode.PSK_DHE_KE];
+    const modes = PSK_MODES[config.plainPsk ?? 'never'];
     parts.push([Extension.PSK_KEY_EXCHANGE_MODES, (w) => writePskModes(w, modes)]);
   }
   if (cookie !== null) parts.push([Extension.COOKIE, (w) => writeCookie(w, cookie)]);
@@ -135,3 +135,9 @@ function writeShares(writer: Writer, shares: readonly KeyShareEntry[]): void {
 
 /** Headers of all extensions and their inner lengths, with room to spare. */
 const FIXED_CAPACITY = 160;
+/** By the configuration's word for a PSK without (EC)DHE. */
+const PSK_MODES = {
+  never: [PskMode.PSK_DHE_KE],
+  allow: [PskMode.PSK_DHE_KE, PskMode.PSK_KE],
+  only: [PskMode.PSK_KE],
+} as const;

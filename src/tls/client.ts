@@ -332,7 +332,7 @@ class TlsClient extends EngineBase<ClientState> {
   /** `null` if the server goes without (EC)DHE, which is only right with a PSK and if we said so. */
   private sharedSecret(entry: KeyShareEntry | null): Uint8Array | null {
     if (entry === null) {
-      if (this.config.plainPsk === true) return null;
+      if ((this.config.plainPsk ?? 'never') !== 'never') return null;
       throw new TlsAlert(Alert.ILLEGAL_PARAMETER, 'the server leaves out the key share');
     }
     const share = this.shares.find((candidate) => candidate.group === entry.group);

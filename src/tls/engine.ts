@@ -202,8 +202,8 @@ export interface TlsClientConfig {
   readonly earlyData?: boolean;
   /** External keys to offer, preferred first, after the session. */
   readonly psks?: readonly ExternalPsk[];
-  /** Takes a PSK without (EC)DHE too, which gives up forward secrecy. Default: false. */
-  readonly plainPsk?: boolean;
+  /** Use of a PSK without (EC)DHE, which gives up forward secrecy. Default: `never`. */
+  readonly plainPsk?: 'never' | 'allow' | 'only';
   /** Certificate compression algorithms, preferred first, for both directions: 1 zlib, 2 brotli. Default: none. */
   readonly certificateCompression?: readonly number[];
   /** `false` leaves `keylog` events out. Default: true. */

@@ -128,6 +128,9 @@ export class TlsPair {
       case 'client-hello':
         this.guard(side, () => engine.provideIdentity(this.identity));
         break;
+      case 'early-data':
+        this.guard(side, () => engine.provideEarlyData(true));
+        break;
       case 'verify':
         this.guard(side, () => engine.provideVerification(null));
         break;
