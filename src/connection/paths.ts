@@ -13,6 +13,9 @@ import type { RemoteIds } from './remote-ids.ts';
 /** Paths that may be unvalidated at once; packets from further addresses are dropped. */
 export const MAX_UNVALIDATED_PATHS = 4;
 
+/** Paths that are kept in all, validated ones too; the oldest makes room. */
+export const MAX_PATHS = 8;
+
 /** Challenges sent before a path is given up. */
 export const MAX_CHALLENGES = 3;
 
@@ -55,7 +58,8 @@ export class Paths implements SendingPart {
   open(local: SocketAddress, remote: SocketAddress): Path | null {
     let unvalidated = 0;
     for (const path of this.all) if (path.state !== 'validated') unvalidated++;
-    if (unvalidated >= MAX_UNVALIDATED_PATHS) this.#dropOne();
+    if (unvalidated >= MAX_UNVALIDATED_PATHS) this.#dropOne((path) => path.state !== 'validated');
+    if (this.all.length >= MAX_PATHS) this.#dropOne(() => true);
     const path = this.#host.makePath(this.#nextId, local, remote);
     if (path === null) return null;
     this.#nextId++;
@@ -199,9 +203,10 @@ export class Paths implements SendingPart {
     this.#host.emit({ type: 'path-failed', local: path.local, remote: path.remote });
   }
 
-  #dropOne(): void {
+  /** Forgets the oldest path of a kind that is not in use. */
+  #dropOne(isOfKind: (path: Path) => boolean): void {
     const victim = this.all.find(
-      (path) => path !== this.active && path !== this.#candidate && path.state !== 'validated',
+      (path) => path !== this.active && path !== this.#candidate && isOfKind(path),
     );
     if (victim !== undefined) this.#remove(victim);
   }

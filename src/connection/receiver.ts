@@ -8,7 +8,7 @@ import type { SocketAddress } from '../util/address.ts';
 import { copyBytes } from '../util/bytes.ts';
 import { Frame } from '../wire/frame.ts';
 import { readFrame } from '../wire/frame-reader.ts';
-import { frameRule, PACKET_BIT } from '../wire/frame-table.ts';
+import { FRAME, frameRule, PACKET_BIT } from '../wire/frame-table.ts';
 import { decodePacketNumber, PacketHeader, PacketType, readHeader } from '../wire/header.ts';
 import { Reader } from '../wire/reader.ts';
 import { frameHandler, type ReceivedPacket } from './frame-handlers.ts';
@@ -140,7 +140,13 @@ export class Receiver {
     ] as PacketNumberSpace;
     const { opener } = space;
     if (opener === null) return void this.#keep(bytes, start, end, space, now);
-    this.#long(bytes, start, end, space, opener, type, now);
+    try {
+      this.#long(bytes, start, end, space, opener, type, now);
+    } catch (error) {
+      // Whoever saw the first packet can forge Initials: once a client has better keys, no fault in them ends it.
+      if (!this.#isForgeable(type) || !(error instanceof TransportError)) throw error;
+      this.#drop('unexpected', end - start, now);
+    }
   }
 
   #long(
@@ -194,9 +200,6 @@ export class Receiver {
     if (result === 'failed') return void this.#unreadable(bytes, start, end, 'decryption', now);
     if (result === 'updated') parts.trace.keyUpdated(now, phases.generation, 'remote');
     if ((first & 0x18) !== 0) throw reservedBits();
-    this.#path ??= parts.paths.open(this.#to, this.#from);
-    if (this.#path === null) return;
-    if (this.#path.bytesReceived === 0) this.#path.bytesReceived = this.#datagramSize;
     this.#frames(bytes, payloadStart, end, space, number, PacketType.ONE_RTT, dcidStart, dcidLength, now);
   }
 
@@ -212,9 +215,9 @@ export class Receiver {
     now: number,
   ): void {
     const parts = this.#parts;
-    const path = this.#path;
-    if (path === null) return;
     if (space.acks.isDuplicate(number)) return void this.#drop('duplicate', end - payloadStart, now);
+    const path = this.#path ?? this.#newPath(type);
+    if (path === null) return;
     const payloadEnd = end - 16;
     if (payloadStart >= payloadEnd) {
       throw new TransportError(TransportErrorCode.PROTOCOL_VIOLATION, 0, 'a packet without frames');
@@ -243,6 +246,8 @@ export class Receiver {
           `${rule.name} in a wrong packet type`,
         );
       }
+      // A server that closes says so in Handshake keys too (RFC 9000 §10.2.3).
+      if (FRAME_RECORD.kind === FRAME.CONNECTION_CLOSE && this.#isForgeable(type)) continue;
       if (rule.ackEliciting) ackEliciting = true;
       if (!rule.probing) probing = false;
       frameHandler(FRAME_RECORD.kind)?.(parts, FRAME_RECORD, bytes, packet);
@@ -253,6 +258,21 @@ export class Receiver {
       this.#largestNonProbing = number;
       parts.paths.onPeerMoved(path, now);
     }
+  }
+
+  /** The packet is protected with keys that everybody knows, though both sides have others (RFC 9001 §4.9.1). */
+  #isForgeable(type: number): boolean {
+    const { isServer, spaces } = this.#parts;
+    return type === PacketType.INITIAL && !isServer && spaces[Space.HANDSHAKE]?.canReceive === true;
+  }
+
+  /** A path for an address that was not seen before; asked only for packets that are authentic and no replays. */
+  #newPath(type: number): Path | null {
+    if (type !== PacketType.ONE_RTT) return null;
+    const path = this.#parts.paths.open(this.#to, this.#from);
+    if (path !== null && path.bytesReceived === 0) path.bytesReceived = this.#datagramSize;
+    this.#path = path;
+    return path;
   }
 
   #isOurs(bytes: Uint8Array): boolean {

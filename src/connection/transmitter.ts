@@ -47,7 +47,8 @@ export class Transmitter {
     const size = Math.min(end - start, path.mtu, parts.peerMaxUdpPayload);
     const limited = room < size;
     // RFC 9000 §14.1: an ack-eliciting Initial needs 1200 bytes, so it waits for more credit.
-    const elicits = parts.spaces[Space.INITIAL]?.pending !== 0 || parts.recovery.probesPending(Space.INITIAL) > 0;
+    const elicits =
+      parts.spaces[Space.INITIAL]?.pending !== 0 || parts.recovery.probesPending(Space.INITIAL) > 0;
     const needed = elicits ? MIN_INITIAL_DATAGRAM : MIN_USEFUL_DATAGRAM;
     if (limited && room < needed) {
       this.#blockedByAmplification();

@@ -21,6 +21,9 @@ export class Duel {
   now = 0;
   /** Every datagram so far. */
   readonly sent: Sent[] = [];
+  keepsSent = true;
+  /** Datagrams sent by both. */
+  count = 0;
   /** What `recv` threw. */
   readonly errors: (Error & { code: string })[] = [];
   /** Called after input to either side. */
@@ -38,6 +41,18 @@ export class Duel {
 
   /** Delivers one datagram, or lets both send, or lets time pass. False if nothing is left to happen. */
   step(): boolean {
+    if (this.stepNow()) return true;
+    const at = this.nextTimeout;
+    if (at === null) return false;
+    this.now = Math.max(this.now, at);
+    this.client.onTimeout(this.now);
+    this.server?.onTimeout(this.now);
+    this.onProgress();
+    return true;
+  }
+
+  /** As `step`, but no time passes: false if both are silent. */
+  stepNow(): boolean {
     const next = this.#flying.shift();
     if (next !== undefined) {
       this.give(next.toServer, next.bytes);
@@ -45,17 +60,16 @@ export class Duel {
       return true;
     }
     this.collect();
-    if (this.#flying.length > 0) return true;
+    return this.#flying.length > 0;
+  }
+
+  /** When the next timer of either side is due. */
+  get nextTimeout(): number | null {
     const at = Math.min(
       this.client.timeoutAt() ?? Number.POSITIVE_INFINITY,
       this.server?.timeoutAt() ?? Number.POSITIVE_INFINITY,
     );
-    if (at === Number.POSITIVE_INFINITY) return false;
-    this.now = Math.max(this.now, at);
-    this.client.onTimeout(this.now);
-    this.server?.onTimeout(this.now);
-    this.onProgress();
-    return true;
+    return at === Number.POSITIVE_INFINITY ? null : at;
   }
 
   /** Steps until the condition holds. False if it does not within so many steps. */
@@ -91,7 +105,8 @@ export class Duel {
   #collectFrom(peer: SansIoPeer, toServer: boolean): void {
     for (let sent = peer.send(this.#out, this.now); sent !== null; sent = peer.send(this.#out, this.now)) {
       const datagram = { toServer, bytes: this.#out.slice(0, sent.length) };
-      this.sent.push(datagram);
+      if (this.keepsSent) this.sent.push(datagram);
+      this.count++;
       this.#flying.push(datagram);
     }
   }
