@@ -243,7 +243,6 @@ export class PathRecovery implements PathModel {
     congestion.onCongestionEvent(now, sentTime);
     congestion.onPacketLost?.(now, size, sentInFlight, rate.lost - lostBefore, isAppLimited);
     if (begins) this.#beginReduction(size);
-    this.#noteStartup(now);
   }
 
   /** The peer reported more CE marks; `sentTime` is that of the packet which it acknowledged last. RFC 9002 §7.1. */
@@ -252,7 +251,6 @@ export class PathRecovery implements PathModel {
     const begins = this.#episode.onMarked(now, sentTime);
     congestion.onMarked(now, sentTime);
     if (begins) this.#beginReduction(0);
-    this.#noteStartup(now);
   }
 
   /** A packet that was declared lost at `lostTime` was acknowledged: if all were, the reduction is taken back. */
@@ -318,7 +316,9 @@ export class PathRecovery implements PathModel {
   }
 
   get #allowedInFlight(): number {
-    return this.#reduction.active ? this.#reduction.window : this.congestion.window;
+    if (!this.#reduction.active) return this.congestion.window;
+    // With less than a datagram, and nothing in flight whose acknowledgement would make room, nothing would ever leave.
+    return Math.max(this.#reduction.window, this.maxDatagramSize);
   }
 
   /** `lost`: what the loss that was found takes out of flight. */

@@ -127,3 +127,105 @@ test('counters tell packets and bytes of the path', () => {
   );
   assert.deepEqual({ ...harness.recovery.counters }, { ...harness.path.counters });
 });
+
+test('C81 the window goes on from where it was when bbr takes over, and when it hands back', () => {
+  const path = new PathRecovery();
+  path.rtt.update(50, 0, 0);
+  path.onSent(0, 1200);
+  path.congestion.onCongestionEvent(10, 0);
+  const { window } = path.congestion;
+  path.setCongestionControl('bbr2');
+  const { congestion } = path;
+  assert.equal(congestion.name, 'bbr');
+  assert.equal(congestion.window, window);
+  assert.ok(Math.abs(path.pacingRate - (2.77 * window) / 50) < 1e-9);
+  path.setCongestionControl('bbr');
+  assert.equal(path.congestion, congestion, 'two names of one controller');
+  path.setCongestionControl('reno');
+  assert.equal(path.congestion.window, window);
+  assert.equal(path.congestion.slowStartThreshold, Number.POSITIVE_INFINITY, 'bbr was still in Startup');
+});
+
+test('C80 RFC 9438 §4.9 losses that all were none give window and threshold back, one real loss does not', () => {
+  for (const congestionControl of ['reno', 'cubic']) {
+    for (const genuine of [false, true]) {
+      const harness = new Harness({}, { congestionControl, pacing: false });
+      const { path } = harness;
+      for (let i = 0; i < 10; i++) harness.send(i);
+      const { window, slowStartThreshold } = path.congestion;
+      harness.ack(50, [[5, 5]]);
+      assert.equal(path.counters.packetsLost, 3);
+      assert.ok(path.congestion.window < window);
+      harness.ack(55, genuine ? [[1, 5]] : [[0, 5]]);
+      assert.equal(path.congestion.window >= window, !genuine, congestionControl);
+      assert.equal(path.congestion.slowStartThreshold === slowStartThreshold, !genuine);
+      assert.equal(path.undoCount, genuine ? 0 : 1);
+    }
+  }
+});
+
+test('C80 what is lost after a reduction was taken back reduces the window again', () => {
+  const harness = new Harness({}, { pacing: false });
+  for (let i = 0; i < 10; i++) harness.send(i);
+  harness.ack(50, [[3, 3]]);
+  harness.ack(51, [[0, 3]]);
+  const { window } = harness.path.congestion;
+  harness.ack(60, [
+    [0, 3],
+    [7, 7],
+  ]);
+  assert.ok(harness.path.congestion.window < window);
+});
+
+test('C82 RFC 9002 §7.7 datagrams are released one by one at the pacing rate, within a tenth of it', () => {
+  const harness = new Harness({}, { initialWindowPackets: 200 });
+  const { path } = harness;
+  path.rtt.update(100, 0, 0);
+  const rate = path.pacingRate;
+  let now = 0;
+  let first = Number.NaN;
+  let last = Number.NaN;
+  for (let sent = 0; sent < 150; sent++) {
+    now = path.timeToSend(now, 1200);
+    harness.send(now);
+    const at = path.releaseTime;
+    assert.ok(at >= now);
+    if (sent > 0) assert.ok(Math.abs(at - last - 1200 / rate) < 0.01 * (1200 / rate), `gap ${at - last}`);
+    else first = at;
+    last = at;
+  }
+  const measured = (149 * 1200) / (last - first);
+  assert.ok(Math.abs(measured / rate - 1) < 0.1, `${measured} for ${rate}`);
+});
+
+test('C82 a burst is what a millisecond carries, at least two packets unless the rate is very low, at most 64 KiB', () => {
+  const path = new PathRecovery({ initialWindowPackets: 1000 });
+  const quanta: number[] = [];
+  for (const rtt of [100_000, 10_000, 2_000, 100, 1]) {
+    path.rtt.smoothed = rtt;
+    path.rtt.firstSampleTime = 0;
+    quanta.push(path.sendQuantum);
+  }
+  assert.ok(path.sendQuantum <= 65_536);
+  assert.deepEqual(quanta, [1200, 2400, 2400, 24_000, 64_800]);
+  assert.equal(new PathRecovery({ pacing: false }).sendQuantum, 64_800);
+});
+
+test('a path tells how slow start ended, and its greatest round trip', () => {
+  const harness = new Harness();
+  const { path } = harness;
+  assert.equal(path.startupExit, null);
+  for (let i = 0; i < 6; i++) harness.send(i);
+  harness.ack(50, [[5, 5]]);
+  assert.deepEqual(path.startupExit, {
+    reason: 'loss',
+    time: 50,
+    window: path.congestion.window,
+    bandwidth: path.deliveryRate,
+  });
+  harness.ack(90, [[4, 5]]);
+  const next = harness.send(100);
+  harness.ack(220, [[next, next]]);
+  assert.equal(path.rtt.max, 120);
+  assert.equal(path.rtt.samples, 2);
+});
