@@ -16,8 +16,11 @@ import { decodeCertificate, decodeCertificateVerify } from '../../src/tls/authen
 import { checkProof, signedContent } from '../../src/tls/certificate-verify.ts';
 import { decodeHelloRetryRequest, isRetryRequest } from '../../src/tls/hello-codec.ts';
 import { EarlyStage, finishedValue, scheduleContext, ticketSecret } from '../../src/tls/key-schedule.ts';
+import { decodeOfferedPsks } from '../../src/tls/psk-codec.ts';
+import { checkBinder } from '../../src/tls/psk-selection.ts';
 import { Transcript } from '../../src/tls/transcript.ts';
 import { EMPTY, fromHex, toHex } from '../../src/util/bytes.ts';
+import { editClientHello } from '../support/tls-messages.ts';
 
 type Trace = Readonly<Record<string, string>>;
 const vectors = JSON.parse(readFileSync(join(process.cwd(), 'test/vectors/rfc8448.json'), 'utf8')) as Record<
@@ -27,6 +30,7 @@ const vectors = JSON.parse(readFileSync(join(process.cwd(), 'test/vectors/rfc844
 
 const suite = cipherSuite(0x1301);
 assert.ok(suite);
+const resumedSuite = suite;
 const context = scheduleContext(nodeProvider, suite);
 
 test('RFC 8448 §3 a simple handshake gives every secret, both Finished messages and readable application data', () => {
@@ -89,6 +93,43 @@ test('RFC 8448 §4 the early stage over a ticket gives the binder, the 0-RTT sec
     toHex(finishedValue(context, server, transcript.digest())),
     toHex(bytes(trace, 'finished').subarray(4)),
   );
+});
+
+test('RFC 8448 §4 the offered PSK is read from the hello, and its binder is checked as a server does', () => {
+  const trace = vectors.resumed;
+  const hello = bytes(trace, 'clientHello');
+  let body: Uint8Array = EMPTY;
+  editClientHello(hello, ({ extensions }) => {
+    body = extensions.find(([code]) => code === 41)?.[1] ?? EMPTY;
+  });
+  const offered = decodeOfferedPsks(body);
+  assert.equal(offered.identities.length, 1);
+  assert.equal(offered.identities[0].identity.length, 0xb2);
+  assert.equal(offered.identities[0].obfuscatedAge, 0xfad6aacb);
+  assert.equal(offered.bindersLength, 2 + 1 + 32);
+  const psk = {
+    index: 0,
+    identity: offered.identities[0].identity,
+    secret: bytes(trace, 'psk'),
+    suite: resumedSuite,
+    ticket: {
+      cipherSuite: 0x1301,
+      secret: bytes(trace, 'psk'),
+      ageAdd: 0,
+      issuedAt: 0,
+      lifetime: 30,
+      earlyData: true,
+      alpn: null,
+      serverName: 'server',
+      data: EMPTY,
+    },
+  };
+  const truncated = digestOf([hello.subarray(0, hello.length - offered.bindersLength)]);
+  const early = checkBinder(nodeProvider, psk, offered.binders[0], truncated);
+  const secret = early.clientTraffic(digestOf([hello]));
+  assert.equal(toHex(openRecord(secret, 0, bytes(trace, 'earlyDataRecord'))), trace.earlyData);
+  const external = { ...psk, ticket: null };
+  assert.throws(() => checkBinder(nodeProvider, external, offered.binders[0], truncated), { alert: 51 });
 });
 
 test('RFC 8448 §5 the transcript after a HelloRetryRequest starts with the hash of the first hello', () => {

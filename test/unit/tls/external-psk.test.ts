@@ -4,11 +4,7 @@ import { test } from 'node:test';
 import { Alert } from '../../../src/tls/alerts.ts';
 import type { ExternalPsk } from '../../../src/tls/engine.ts';
 import { pskTable } from '../../../src/tls/psk-selection.ts';
-import {
-  editClientHello,
-  editServerHello,
-  removeExtension,
-} from '../../support/tls-messages.ts';
+import { editClientHello, editServerHello, removeExtension } from '../../support/tls-messages.ts';
 import { expectAlert, handshake, TlsPair, type TlsPairOptions } from '../../support/tls-pair.ts';
 import { outcome, Resumption } from '../../support/tls-resumption.ts';
 

@@ -13,15 +13,20 @@ import {
   decodeEncryptedExtensions,
   decodeNewSessionTicket,
 } from '../../../src/tls/authentication-codec.ts';
+import { decompressCertificate } from '../../../src/tls/certificate-compression.ts';
 import {
   decodeClientHello,
   decodeHelloRetryRequest,
   decodeServerHello,
 } from '../../../src/tls/hello-codec.ts';
 import { Level } from '../../../src/tls/level.ts';
+import { decodeOfferedPsks } from '../../../src/tls/psk-codec.ts';
+import { pskTable } from '../../../src/tls/psk-selection.ts';
+import { decodeTicketState } from '../../../src/tls/ticket-state.ts';
 import { Truncated } from '../../../src/wire/reader.ts';
 import { makeTestIdentity } from '../../support/certificates.ts';
 import { handshake, type InFlight, TlsPair, type TlsPairOptions } from '../../support/tls-pair.ts';
+import { Resumption } from '../../support/tls-resumption.ts';
 
 const RUNS = 40;
 
@@ -40,20 +45,40 @@ function full(): TlsPairOptions {
   };
 }
 
-const honest = handshake(full()).messages;
+const setup = new Resumption();
+const session = setup.first();
+const psk = { identity: Uint8Array.of(1, 2), secret: new Uint8Array(32).fill(7) };
 
-honest.forEach((target, index) => {
-  test(`message ${index} of the handshake (${target.from}, type ${target.type}) may be mutated at random`, () => {
+/** Resumed with 0-RTT, an external key next to it, and compressed certificates where the resumption fails. */
+function resumed(): TlsPairOptions {
+  return setup.options({
+    client: { session, psks: [psk], certificateCompression: [1, 2] },
+    server: { certificateCompression: [1, 2] },
+    identity: { psk: pskTable([psk]) },
+  });
+}
+
+const honest = handshake(full()).messages;
+const honestResumed = handshake(resumed()).messages;
+const targets = [
+  ...honest.map((target, index) => ({ kind: 'full', options: full, target, index })),
+  ...honestResumed.map((target, index) => ({ kind: 'resumed', options: resumed, target, index })),
+];
+
+targets.forEach(({ kind, options, target, index }) => {
+  test(`message ${index} of a ${kind} handshake (${target.from}, type ${target.type}) may be mutated at random`, () => {
     const random = seededRandom(`mutation ${index}`);
     for (let run = 0; run < RUNS; run++) {
       let seen = 0;
       const pair = new TlsPair({
-        ...full(),
+        ...options(),
         rewrite: (sent) => (seen++ === index ? mutate(sent, random) : undefined),
       }).run();
       if (pair.alert !== null) {
         assert.notEqual(pair.alert.error.alert, Alert.INTERNAL_ERROR, String(pair.alert.error.cause));
       }
+      // Tickets come when all is done.
+      if (target.type === 4) continue;
       assert.equal(
         pair.client.complete && pair.server.complete,
         false,
@@ -83,7 +108,7 @@ test('random bytes at any level and point end in an alert or wait for more', () 
 });
 
 test('every decoder throws nothing but TlsAlert and Truncated', () => {
-  const offered = new Set([0, 5, 10, 13, 16, 43, 45, 51, 57]);
+  const offered = new Set([0, 5, 10, 13, 16, 27, 41, 42, 43, 45, 51, 57]);
   const decoders: ((body: Uint8Array) => unknown)[] = [
     decodeClientHello,
     (body) => decodeServerHello(body, offered),
@@ -93,6 +118,9 @@ test('every decoder throws nothing but TlsAlert and Truncated', () => {
     (body) => decodeCertificate(body, offered),
     decodeCertificateVerify,
     decodeNewSessionTicket,
+    (body) => decompressCertificate(nodeProvider, body, [1, 2]),
+    (body) => decodeOfferedPsks(body),
+    (body) => decodeTicketState(body),
   ];
   const random = seededRandom('decoders');
   const check = (decode: (body: Uint8Array) => unknown, body: Uint8Array): void => {
@@ -103,7 +131,7 @@ test('every decoder throws nothing but TlsAlert and Truncated', () => {
       assert.notEqual((error as TlsAlert).alert, Alert.INTERNAL_ERROR);
     }
   };
-  for (const sent of honest) {
+  for (const sent of [...honest, ...honestResumed]) {
     const body = sent.bytes.subarray(4);
     for (const decode of decoders) {
       for (let length = 0; length <= body.length; length++) check(decode, body.subarray(0, length));
