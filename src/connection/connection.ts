@@ -161,12 +161,19 @@ export class ConnectionCore implements ConnectionParts {
 
   /**
    * Fills `out` from its start with the next datagram, or with up to `maxSegments` of equal size for one destination.
-   * Null when there is nothing to send now. Call until null after every input.
+   * Null when there is nothing to send now. Call until null after every input. `from` and `to` choose among the paths.
    */
-  send(out: Uint8Array, now: number, maxSegments = 1): SendInfo | null {
+  send(
+    out: Uint8Array,
+    now: number,
+    maxSegments = 1,
+    from: SocketAddress | null = null,
+    to: SocketAddress | null = null,
+  ): SendInfo | null {
     if (out.length < 1200)
       throw quicError('ERR_QUIC_BUFFER_TOO_SHORT', { message: 'The buffer must hold 1200 bytes' });
-    if (this.state.value === 'closing') return this.#sendClose(out, now);
+    if (this.state.value === 'closing')
+      return this.paths.active.isBetween(from, to) ? this.#sendClose(out, now) : null;
     if (!this.state.isOpen) return null;
     let length = 0;
     let segment = 0;
@@ -174,7 +181,7 @@ export class ConnectionCore implements ConnectionParts {
       for (let count = 0; count < maxSegments; count++) {
         const end = segment === 0 ? out.length : Math.min(out.length, length + segment);
         if (segment > 0 && end - length < segment) break;
-        const size = this.#transmitter.build(out, length, end, now);
+        const size = this.#transmitter.build(out, length, end, now, from, to);
         if (size === 0) break;
         length += size;
         if (segment === 0) segment = size;

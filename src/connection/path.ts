@@ -2,7 +2,7 @@
 // RFC 9002 §9.4): validation, anti-amplification, RTT and congestion, MTU. Knows no packets.
 
 import type { PathRecovery } from '../recovery/path-recovery.ts';
-import type { SocketAddress } from '../util/address.ts';
+import { type SocketAddress, sameAddress } from '../util/address.ts';
 import type { RemoteId } from './remote-ids.ts';
 
 export type PathState = 'unknown' | 'validating' | 'validated' | 'failed';
@@ -56,6 +56,14 @@ export class Path {
     this.remoteId = remoteId;
     this.addressValidated = addressValidated;
     this.mtu = mtu;
+  }
+
+  /** Whether these are the path's addresses; null is any. */
+  isBetween(local: SocketAddress | null, remote: SocketAddress | null): boolean {
+    return (
+      (local === null || sameAddress(local, this.local)) &&
+      (remote === null || sameAddress(remote, this.remote))
+    );
   }
 
   /** Bytes that may still go to an address that is not validated (RFC 9000 §8.1). */

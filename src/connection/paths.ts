@@ -121,9 +121,15 @@ export class Paths implements SendingPart {
     }
   }
 
-  /** The path other than the active one that has a challenge or an answer to send. */
-  nextProbe(): Path | null {
-    for (const path of this.all) if (path !== this.active && path.wantsProbe) return path;
+  /** Asks for a sign of life on a path, whose standing stays as it is until three challenges went without an answer. */
+  probe(path: Path, now: number): void {
+    if (!path.challengePending) this.#challenge(path, now);
+  }
+
+  /** The path other than the active one that has a challenge or an answer to send; between these addresses, if given. */
+  nextProbe(from: SocketAddress | null = null, to: SocketAddress | null = null): Path | null {
+    for (const path of this.all)
+      if (path !== this.active && path.wantsProbe && path.isBetween(from, to)) return path;
     return null;
   }
 

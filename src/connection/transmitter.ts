@@ -1,6 +1,7 @@
 // Decides what goes into the next datagram: which path, which spaces, how much, and when not (congestion, pacing,
 // anti-amplification). Calls parts whose bit is pending; knows no frame but ACK and PING.
 
+import type { SocketAddress } from '../util/address.ts';
 import { writePing } from '../wire/frame-writer.ts';
 import { writeAckFrame } from './acknowledge.ts';
 import { DatagramBuilder } from './packet-builder.ts';
@@ -30,15 +31,25 @@ export class Transmitter {
     this.path = parts.paths.active;
   }
 
-  /** Builds one datagram in `out[start, end)`. Returns its length, or 0 if nothing may or need be sent. */
-  build(out: Uint8Array, start: number, end: number, now: number): number {
+  /**
+   * Builds one datagram in `out[start, end)`, on paths between these addresses, where null is any. Returns its length,
+   * or 0 if nothing may or need be sent.
+   */
+  build(
+    out: Uint8Array,
+    start: number,
+    end: number,
+    now: number,
+    from: SocketAddress | null = null,
+    to: SocketAddress | null = null,
+  ): number {
     const { paths } = this.#parts;
-    const probe = paths.nextProbe();
+    const probe = paths.nextProbe(from, to);
     if (probe !== null && this.#parts.spaces[Space.APPLICATION]?.canSend) {
       const length = this.#buildProbe(probe, out, start, end, now);
       if (length > 0) return length;
     }
-    return this.#buildOn(paths.active, out, start, end, now);
+    return paths.active.isBetween(from, to) ? this.#buildOn(paths.active, out, start, end, now) : 0;
   }
 
   #buildOn(path: Path, out: Uint8Array, start: number, end: number, now: number): number {

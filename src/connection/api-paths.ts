@@ -1,0 +1,148 @@
+// Paths and connection ids of the public core, in quiche's semantics (RFC 9000 §5.1, §9).
+
+import { invalidArgType, outOfRange, quicError } from '../errors.ts';
+import { type SocketAddress, sameAddress } from '../util/address.ts';
+import { copyBytes } from '../util/bytes.ts';
+import { ConnectionStreams } from './api-streams.ts';
+import type { Path } from './path.ts';
+
+/** Paths and connection ids of a {@link Connection}. */
+export abstract class ConnectionPaths extends ConnectionStreams {
+  // ---- paths ----
+
+  /** The addresses of the peer that are reachable, or may be, from a local address. */
+  paths(local: SocketAddress): SocketAddress[] {
+    const usable = this.core.paths.all.filter((path) => path.state !== 'failed');
+    return usable.filter((path) => sameAddress(path.local, local)).map((path) => path.remote);
+  }
+
+  /** Throws ERR_QUIC_INVALID_STATE for an unknown path. */
+  isPathValidated(local: SocketAddress, peer: SocketAddress): boolean {
+    return this.pathBetween(local, peer).state === 'validated';
+  }
+
+  /** Makes the next packet ack-eliciting (RFC 9000 §19.2); several calls before it are one. Nothing once closing. */
+  ping(_now: number): void {
+    if (this.core.state.isOpen) this.core.control.ping();
+  }
+
+  /** The same for one path. Throws ERR_QUIC_INVALID_STATE for an unknown one. */
+  pingOnPath(local: SocketAddress, peer: SocketAddress, now: number): void {
+    if (!this.core.state.isOpen) return;
+    const path = this.pathBetween(local, peer);
+    if (path === this.core.paths.active) this.ping(now);
+    else this.core.paths.probe(path, now);
+  }
+
+  /** Bytes that may leave the active path in one burst, for segmentation offload. */
+  get sendQuantum(): number {
+    return this.core.paths.active.recovery.sendQuantum;
+  }
+
+  /** The same for one path; 0 for an unknown one. */
+  sendQuantumOnPath(local: SocketAddress, peer: SocketAddress): number {
+    const path = this.core.paths.find(local, peer);
+    return path === null ? 0 : path.recovery.sendQuantum;
+  }
+
+  /** Largest UDP payload that `send` makes now: 1200 until established, then what the active path carries. */
+  get maxSendUdpPayloadSize(): number {
+    return this.core.handshake.isComplete ? Math.min(this.pmtu, MAX_SEND_UDP_PAYLOAD_SIZE) : 1200;
+  }
+
+  /** Largest UDP payload that the active path is known to carry. */
+  get pmtu(): number {
+    return this.core.paths.active.mtu;
+  }
+
+  // ---- connection ids ----
+
+  /** The id that we ask the peer to use: the oldest that it has not retired. */
+  get sourceId(): Uint8Array {
+    return copyBytes(this.core.localIds.current);
+  }
+
+  /** All ids that the peer may use. */
+  sourceIds(): Uint8Array[] {
+    return this.core.localIds.all().map((id) => copyBytes(id));
+  }
+
+  /** The id that packets on the active path go to. */
+  get destinationId(): Uint8Array {
+    return copyBytes(this.core.paths.active.remoteId.connectionId);
+  }
+
+  /** Ids of ours that the peer has not retired. */
+  get activeSourceCids(): number {
+    return this.core.localIds.length;
+  }
+
+  /** Ids of ours that the peer keeps at most. */
+  get maxActiveSourceCids(): number {
+    const { localIds } = this.core;
+    return localIds.isZeroLength ? 1 : localIds.length + localIds.left;
+  }
+
+  /** Ids that can be issued before the peer's limit is reached; 0 for ids of no length. */
+  get sourceCidsLeft(): number {
+    return this.core.localIds.left;
+  }
+
+  /**
+   * Gives the peer another id with the token for stateless resets to it, and returns its sequence number; the same id
+   * with the same token again gives the same number. With `retireIfNeeded`, the oldest id is retired at the peer's limit.
+   *
+   * Throws `QuicError`: ERR_QUIC_ID_LIMIT at the limit, ERR_QUIC_INVALID_STATE if the id was issued with another token or
+   * this connection uses ids of no length.
+   */
+  newSourceCid(scid: Uint8Array, resetToken: Uint8Array, retireIfNeeded: boolean = false): number {
+    checkId('scid', scid);
+    if (!(resetToken instanceof Uint8Array) || resetToken.length !== 16) {
+      throw invalidArgType('resetToken', 'a Uint8Array of 16 bytes', resetToken);
+    }
+    if (scid.length === 0) throw outOfRange('scid.length', '>= 1 && <= 20', 0);
+    return this.core.localIds.issue(copyBytes(scid), copyBytes(resetToken), retireIfNeeded);
+  }
+
+  /** The next id of ours that the peer retired, so that a router can drop it; null if there is none. */
+  nextRetiredScid(): Uint8Array | null {
+    return this.core.localIds.nextRetired();
+  }
+
+  /** Ids of the peer that no path uses; 0 if the peer uses ids of no length. */
+  get availableDcids(): number {
+    return this.core.remoteIds.available;
+  }
+
+  /**
+   * Gives up an id of the peer by its sequence number; a path that used it takes another.
+   *
+   * Throws `QuicError`: ERR_QUIC_INVALID_STATE for an unknown number or ids of no length, ERR_QUIC_OUT_OF_IDENTIFIERS if
+   * it is the last one, or the active path's and there is no spare one.
+   */
+  retireDestinationCid(sequence: number | bigint): void {
+    const { remoteIds, paths } = this.core;
+    if (remoteIds.isZeroLength) throw quicError('ERR_QUIC_INVALID_STATE');
+    const isActive = BigInt(paths.active.remoteId.sequence) === BigInt(sequence);
+    if (isActive && remoteIds.available === 0) throw quicError('ERR_QUIC_OUT_OF_IDENTIFIERS');
+    const number = BigInt(sequence) <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(sequence) : sequence;
+    remoteIds.retire(number);
+    paths.replaceRetiredIds();
+  }
+
+  /** Throws ERR_QUIC_INVALID_STATE for an unknown path. */
+  protected pathBetween(local: SocketAddress, peer: SocketAddress): Path {
+    const path = this.core.paths.find(local, peer);
+    if (path !== null) return path;
+    throw quicError('ERR_QUIC_INVALID_STATE', { message: 'There is no path between these addresses' });
+  }
+}
+
+/** Largest size that `maxSendUdpPayloadSize` tells (quiche). */
+export const MAX_SEND_UDP_PAYLOAD_SIZE = 16383;
+
+/** A connection id of a user: 0 to 20 bytes (RFC 9000 §17.2). */
+export function checkId(name: string, id: Uint8Array): void {
+  if (!(id instanceof Uint8Array)) throw invalidArgType(name, 'an instance of Uint8Array', id);
+  if (id.length > 20) throw outOfRange(`${name}.length`, '>= 0 && <= 20', id.length);
+}

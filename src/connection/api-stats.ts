@@ -1,0 +1,125 @@
+// The numbers of a connection and of its paths, in quiche's selection and with its meaning (`stats`, `path_stats`).
+
+import type { SocketAddress } from '../util/address.ts';
+import type { TransportParameters } from '../wire/transport-parameters.ts';
+import type { ConnectionCore } from './connection.ts';
+import type { ConnectionCounters } from './counters.ts';
+import type { PathState } from './path.ts';
+
+/** Numbers of a connection since it began. They stay after its end. */
+export interface CoreStats {
+  /** Packets. `sent` has acknowledgements in it, `lost` and `spuriousLost` have not. */
+  readonly received: number;
+  readonly sent: number;
+  readonly lost: number;
+  /** Declared lost and acknowledged later. Part of `lost`. */
+  readonly spuriousLost: number;
+  /** Packets with stream data that were sent before. */
+  readonly retransmitted: number;
+  /** UDP payload. */
+  readonly receivedBytes: number;
+  readonly sentBytes: number;
+  readonly lostBytes: number;
+  readonly ackedBytes: number;
+  /** Stream data sent again. */
+  readonly streamRetransmittedBytes: number;
+  readonly pathsCount: number;
+  /** RESET_STREAM sent, and streams that the peer reset. */
+  readonly resetStreamCountLocal: number;
+  readonly resetStreamCountRemote: number;
+  /** STOP_SENDING sent, and streams that the peer stopped. */
+  readonly stoppedStreamCountLocal: number;
+  readonly stoppedStreamCountRemote: number;
+  readonly dataBlockedSentCount: number;
+  readonly streamDataBlockedSentCount: number;
+  readonly dataBlockedReceivedCount: number;
+  readonly streamDataBlockedReceivedCount: number;
+  readonly streamsBlockedReceivedCount: number;
+  /** The peer's transport parameters; null until they came. */
+  readonly peerTransportParameters: TransportParameters | null;
+}
+
+/** Numbers of one path. Times in milliseconds, rates in bytes per second. */
+export interface CorePathStats {
+  readonly local: SocketAddress;
+  readonly peer: SocketAddress;
+  readonly validationState: PathState;
+  readonly active: boolean;
+  /** Packets that count as in flight (RFC 9002 §2). */
+  readonly sent: number;
+  readonly lost: number;
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
+  readonly lostBytes: number;
+  /** Smoothed. */
+  readonly rtt: number;
+  /** Null before the first sample. */
+  readonly minRtt: number | null;
+  readonly maxRtt: number | null;
+  readonly rttVariation: number;
+  /** Bytes. */
+  readonly congestionWindow: number;
+  readonly bytesInFlight: number;
+  readonly pmtu: number;
+  readonly deliveryRate: number;
+}
+
+export function statsOf(core: ConnectionCore, counters: ConnectionCounters): CoreStats {
+  const { counters: packets } = core.recovery;
+  const { stats } = core.streams;
+  return {
+    received: counters.packetsReceived,
+    sent: counters.packetsSent,
+    lost: packets.packetsLost,
+    spuriousLost: packets.packetsSpuriouslyLost,
+    retransmitted: counters.packetsRetransmitted,
+    receivedBytes: counters.bytesReceived,
+    sentBytes: counters.bytesSent,
+    lostBytes: packets.bytesLost,
+    ackedBytes: packets.bytesAcked,
+    streamRetransmittedBytes: stats.bytesRetransmitted,
+    pathsCount: core.paths.all.length,
+    resetStreamCountLocal: stats.resetStreamsLocal,
+    resetStreamCountRemote: stats.resetStreamsRemote,
+    stoppedStreamCountLocal: stats.stoppedStreamsLocal,
+    stoppedStreamCountRemote: stats.stoppedStreamsRemote,
+    dataBlockedSentCount: stats.dataBlockedSent,
+    streamDataBlockedSentCount: stats.streamDataBlockedSent,
+    dataBlockedReceivedCount: stats.dataBlockedReceived,
+    streamDataBlockedReceivedCount: stats.streamDataBlockedReceived,
+    streamsBlockedReceivedCount: stats.streamsBlockedReceived,
+    peerTransportParameters: peerParametersOf(core),
+  };
+}
+
+export function pathStatsOf(core: ConnectionCore): CorePathStats[] {
+  return core.paths.all.map((path) => {
+    const { recovery } = path;
+    const { rtt, counters } = recovery;
+    return {
+      local: path.local,
+      peer: path.remote,
+      validationState: path.state,
+      active: path === core.paths.active,
+      sent: counters.packetsSent,
+      lost: counters.packetsLost,
+      sentBytes: path.bytesSent,
+      receivedBytes: path.bytesReceived,
+      lostBytes: counters.bytesLost,
+      rtt: rtt.smoothed,
+      minRtt: rtt.hasSample ? rtt.min : null,
+      maxRtt: rtt.hasSample ? rtt.max : null,
+      rttVariation: rtt.variation,
+      congestionWindow: recovery.congestion.window,
+      bytesInFlight: recovery.bytesInFlight,
+      pmtu: path.mtu,
+      deliveryRate: recovery.deliveryRate * 1000,
+    };
+  });
+}
+
+/** The peer's parameters; null until they came. */
+export function peerParametersOf(core: ConnectionCore): TransportParameters | null {
+  // Every peer has to send this one (RFC 9000 §7.3); the defaults lack it.
+  return core.remoteParameters.initialSourceConnectionId === undefined ? null : core.remoteParameters;
+}

@@ -1,0 +1,455 @@
+// The public sans-IO connection (`quayside/core`): quiche's `Connection` in camelCase. Checks arguments, keeps quiche's
+// edge cases, and leaves the work to the coordinator in connection.ts. Streams, paths and numbers have files of their own.
+
+import { invalidArgType, outOfRange, type QuicError, quicError, TransportErrorCode } from '../errors.ts';
+import { NO_TRACE } from '../trace/trace.ts';
+import { type SocketAddress, socketAddress } from '../util/address.ts';
+import { copyBytes, toHex } from '../util/bytes.ts';
+import { PacketHeader, PacketType, readHeader } from '../wire/header.ts';
+import type { TransportParameters } from '../wire/transport-parameters.ts';
+import { ConnectionPaths, checkId } from './api-paths.ts';
+import { type CorePathStats, type CoreStats, pathStatsOf, peerParametersOf, statsOf } from './api-stats.ts';
+import type { CloseReason } from './closer.ts';
+import type { ConnectionConfig, ServerAnswer } from './config.ts';
+import { ConnectionCore } from './connection.ts';
+import type { ConnectionStart, ReceiveInfo, SendInfo } from './connection-io.ts';
+import { ConnectionCounters } from './counters.ts';
+import type { ConnectionEvent } from './events.ts';
+import { CoreConfig, type CoreOptions } from './parse-config.ts';
+
+/** What both roles begin with. `now` is monotonic, in fractional milliseconds, as everywhere. */
+export interface StartOptions {
+  /** The id that the peer shall use, 0 to 20 bytes. It must not be guessable from the ids of other connections. */
+  readonly scid: Uint8Array;
+  readonly local: SocketAddress;
+  readonly peer: SocketAddress;
+  readonly config: CoreConfig | CoreOptions;
+  readonly now: number;
+}
+
+export interface ConnectOptions extends StartOptions {
+  /** Name of the server, for SNI and for the 'verify' event. */
+  readonly serverName?: string | null;
+  /** The first destination id, 8 to 20 bytes. Default random. */
+  readonly dcid?: Uint8Array;
+  /** A token from a 'new-token' event of an earlier connection (RFC 9000 §8.1.3). */
+  readonly token?: Uint8Array;
+}
+
+export interface AcceptOptions extends StartOptions {
+  /**
+   * The destination id of the client's first Initial, when the client followed a Retry whose source id is `scid`. The
+   * client's address counts as validated then.
+   */
+  readonly odcid?: Uint8Array;
+  /** The same for a Retry with a source id other than `scid`. */
+  readonly retry?: { readonly odcid: Uint8Array; readonly scid: Uint8Array };
+}
+
+/**
+ * One QUIC connection that opens no socket and no timer. Give it datagrams by `recv`, take datagrams from `send` until
+ * it is null, and call `onTimeout` at `timeoutAt()`. Call `send` until null after each of those and after anything that
+ * was written, read or shut down.
+ *
+ * `null` is quiche's "Done" where a value is due, `false` where none is. Everything throws `QuicError` alone, but
+ * arguments of a wrong type, which are `TypeError` or `RangeError`.
+ */
+export class Connection extends ConnectionPaths {
+  readonly isServer: boolean;
+  /** The first source id in hex. */
+  readonly traceId: string;
+  protected core: ConnectionCore;
+  readonly #counters: ConnectionCounters;
+  readonly #config: ConnectionConfig;
+  /** A server's; null once a first datagram has told who the client is. */
+  #start: ConnectionStart | null = null;
+  #closeSent = false;
+
+  private constructor(config: ConnectionConfig, start: ConnectionStart, now: number) {
+    super();
+    this.isServer = start.isServer;
+    this.traceId = toHex(start.localId);
+    this.#counters = new ConnectionCounters();
+    this.#config = { ...config, trace: this.#counters.trace(config.trace) };
+    this.core = new ConnectionCore(this.#config, start, now);
+    this.#counters.bytesRetransmitted = () => this.core.streams.stats.bytesRetransmitted;
+    if (start.isServer) this.#start = start;
+  }
+
+  /** Begins a connection as a client. The first `send` gives its Initial. Throws ERR_QUIC_INVALID_DCID for a short `dcid`. */
+  static connect(options: ConnectOptions): Connection {
+    const config = parsed(options);
+    const { serverName = null, token } = options;
+    if (serverName !== null && typeof serverName !== 'string') {
+      throw invalidArgType('serverName', 'of type string', serverName);
+    }
+    const remoteId = options.dcid ?? randomId(config, FIRST_DCID_LENGTH);
+    checkId('dcid', remoteId);
+    // RFC 9000 §7.2: servers may rely on the entropy of at least 8 bytes.
+    if (remoteId.length < MIN_FIRST_DCID_LENGTH) throw quicError('ERR_QUIC_INVALID_DCID');
+    return new Connection(
+      connectionConfig(config, {
+        alpn: config.alpn,
+        serverName,
+        verifyPeer: config.verifyPeer ?? true,
+        requestOcsp: config.requestOcsp,
+        identity: config.identity,
+        token: token === undefined ? undefined : copyBytes(token),
+      }),
+      { ...startOf(options), isServer: false, remoteId: copyBytes(remoteId), addressValidated: true },
+      options.now,
+    );
+  }
+
+  /**
+   * Begins a connection as a server, for an Initial that no connection has. Give that datagram to `recv`: it tells the
+   * client's ids.
+   */
+  static accept(options: AcceptOptions): Connection {
+    const config = parsed(options);
+    const { odcid } = options;
+    const retry = odcid === undefined ? options.retry : { odcid, scid: options.scid };
+    if (retry !== undefined) {
+      checkId('odcid', retry.odcid);
+      checkId('retry.scid', retry.scid);
+    }
+    return new Connection(
+      connectionConfig(config, { answer: answerOf(config) }),
+      {
+        ...startOf(options),
+        isServer: true,
+        remoteId: randomId(config, FIRST_DCID_LENGTH),
+        originalDestinationId:
+          retry === undefined ? randomId(config, FIRST_DCID_LENGTH) : copyBytes(retry.odcid),
+        retrySourceId: retry === undefined ? null : copyBytes(retry.scid),
+        addressValidated: retry !== undefined,
+        resetToken: config.statelessResetToken,
+      },
+      options.now,
+    );
+  }
+
+  // ---- packets and time ----
+
+  /**
+   * Takes one UDP payload with all its packets and may overwrite it; does not keep it. Returns its length: what cannot
+   * be read or is not authentic is skipped, and counted as taken. Datagrams from addresses that a client does not know
+   * are ignored, and so is everything once the connection ends.
+   *
+   * Throws the `QuicError` with which a violation of the peer has just closed the connection; ERR_QUIC_BUFFER_TOO_SHORT for
+   * an empty datagram; and on a server, when the very first datagram is no good: ERR_QUIC_INVALID_PACKET or
+   * ERR_QUIC_UNKNOWN_VERSION, and the connection is closed.
+   */
+  recv(datagram: Uint8Array, info: ReceiveInfo, now: number): number {
+    if (!(datagram instanceof Uint8Array)) {
+      throw invalidArgType('datagram', 'an instance of Uint8Array', datagram);
+    }
+    const { length } = datagram;
+    if (length > 0 && this.core.state.isOpen) this.#counters.bytesReceived += length;
+    if (this.#start === null || length === 0 || !this.core.state.isOpen) {
+      return this.core.recv(datagram, info, now);
+    }
+    this.#begin(this.#start, datagram, now);
+    this.core.recv(datagram, info, now);
+    if (this.#counters.packetsReceived === 0) throw this.#refuse('ERR_QUIC_INVALID_PACKET', now);
+    return length;
+  }
+
+  /**
+   * Fills `out`, of at least 1200 bytes, with the next datagram, or with up to `maxSegments` (default 1) of equal size
+   * for one destination, of which only the last may be shorter. Says where they go, and when they should leave (pacing).
+   * Null when there is nothing to send now. Throws ERR_QUIC_BUFFER_TOO_SHORT.
+   */
+  send(out: Uint8Array, now: number, options: SendOptions = {}): SendInfo | null {
+    return this.#sent(this.core.send(out, now, options.maxSegments ?? 1));
+  }
+
+  /**
+   * As `send`, but only on paths with this local and this peer's address; null stands for any. Throws
+   * ERR_QUIC_INVALID_STATE if both are given and there is no path between them.
+   */
+  sendOnPath(
+    out: Uint8Array,
+    from: SocketAddress | null,
+    to: SocketAddress | null,
+    now: number,
+  ): SendInfo | null {
+    if (from !== null && to !== null) this.pathBetween(from, to);
+    return this.#sent(this.core.send(out, now, 1, from, to));
+  }
+
+  /** When `onTimeout` is due, as `now`; null for never. To be asked again after every other call. */
+  timeoutAt(): number | null {
+    return this.core.timeoutAt();
+  }
+
+  /** Milliseconds until `onTimeout` is due, 0 if it is; null for never. */
+  timeout(now: number): number | null {
+    return this.core.timeout(now);
+  }
+
+  /** Does what is due: lost packets, probes, idle and draining timeouts, old keys. Too early, it does nothing. */
+  onTimeout(now: number): void {
+    this.core.onTimeout(now);
+  }
+
+  // ---- events and answers ----
+
+  /** What happened, in order; null if nothing did. A handshake waits for answers to 'verify', 'client-hello' and 'sign'. */
+  nextEvent(): ConnectionEvent | null {
+    return this.core.nextEvent();
+  }
+
+  /** Answers 'client-hello': who the server is, or null, which refuses the name. Once; late answers are ignored. */
+  answerClientHello(answer: ServerAnswer | null, now: number): void {
+    this.core.answerClientHello(answer, now);
+  }
+
+  /** Answers 'verify': null accepts the peer; else the TLS alert for the peer and the error for this side. */
+  answerVerification(refusal: { alert: number; error: QuicError } | null, now: number): void {
+    this.core.answerVerification(refusal, now);
+  }
+
+  /** Answers 'sign'; null fails the handshake. */
+  answerSignature(signature: Uint8Array | null, now: number): void {
+    this.core.answerSignature(signature, now);
+  }
+
+  /** Hears of every TLS secret, a line in the NSS key log format each. To be set before the first datagram. */
+  setKeylog(sink: ((line: string) => void) | null): void {
+    if (sink !== null && typeof sink !== 'function') throw invalidArgType('sink', 'of type function', sink);
+    this.#counters.keyLog = sink;
+  }
+
+  /** Starts a key update (RFC 9001 §6.1). False if the handshake is not confirmed or the last update is not over. */
+  updateKeys(now: number): boolean {
+    return this.core.updateKeys(now);
+  }
+
+  // ---- the end ----
+
+  /**
+   * Closes with a code of the application or of the transport (RFC 9000 §20). False if the connection is ending already.
+   * What an application says before the handshake protects it becomes APPLICATION_ERROR without a reason. If no packet
+   * ever came, the connection is closed at once; else CONNECTION_CLOSE goes out with the next `send`, and the connection
+   * is closed three probe timeouts later.
+   */
+  close(isApplication: boolean, errorCode: number | bigint, reason: string, now: number): boolean {
+    checkClose(errorCode, reason);
+    const { core } = this;
+    if (!core.state.isOpen) return false;
+    if (isApplication && !this.isEstablished) {
+      core.close(false, TransportErrorCode.APPLICATION_ERROR, '', now);
+    } else core.close(isApplication, errorCode, reason, now);
+    if (this.#counters.packetsReceived === 0) core.closer.finish();
+    return true;
+  }
+
+  /** The TLS handshake is complete; stays true until closed. */
+  get isEstablished(): boolean {
+    return this.core.handshake.isComplete;
+  }
+
+  /** The session of an earlier connection was resumed. */
+  get isResumed(): boolean {
+    return this.core.handshake.engine.resumed;
+  }
+
+  /**
+   * CONNECTION_CLOSE was sent or received, or a stateless reset came: no more data. A `send` gives null from now on,
+   * unless the peer goes on sending and has to be told again (RFC 9000 §10.2.1). Go on with `onTimeout` until closed.
+   */
+  get isDraining(): boolean {
+    const { value } = this.core.state;
+    return value === 'draining' || (value === 'closing' && this.#closeSent);
+  }
+
+  /** It is over: nothing changes any more. */
+  get isClosed(): boolean {
+    return this.core.state.value === 'closed';
+  }
+
+  /** It was closed by the idle timeout, or by that of the handshake. */
+  get isTimedOut(): boolean {
+    return this.core.closer.isTimedOut;
+  }
+
+  /** What the peer's CONNECTION_CLOSE said; null without one. */
+  get peerError(): CloseReason | null {
+    return this.core.closer.remote;
+  }
+
+  /** What our CONNECTION_CLOSE says; null without one. */
+  get localError(): CloseReason | null {
+    return this.core.closer.local;
+  }
+
+  // ---- information ----
+
+  /** The application protocol that was agreed on; empty until then. */
+  get alpnProtocol(): string {
+    return this.core.handshake.engine.alpn ?? '';
+  }
+
+  /** The name that the client asked for; null until known, or if it gave none. */
+  get serverName(): string | null {
+    return this.core.handshake.engine.serverName;
+  }
+
+  /** The peer's certificate in DER; null without one. */
+  get peerCertificate(): Uint8Array | null {
+    return this.core.handshake.engine.peerCertificates[0] ?? null;
+  }
+
+  /** What the peer sent of its chain in DER, its own certificate first; null without one. */
+  get peerCertificates(): readonly Uint8Array[] | null {
+    const { peerCertificates } = this.core.handshake.engine;
+    return peerCertificates.length === 0 ? null : peerCertificates;
+  }
+
+  /** The peer's transport parameters (RFC 9000 §18.2); null until they came. */
+  get peerTransportParameters(): TransportParameters | null {
+    return peerParametersOf(this.core);
+  }
+
+  /** Numbers since the beginning; they stay after the end. */
+  stats(): CoreStats {
+    return statsOf(this.core, this.#counters);
+  }
+
+  /** The same for each path. */
+  pathStats(): CorePathStats[] {
+    return pathStatsOf(this.core);
+  }
+
+  // ---- inside ----
+
+  /** Makes the core for the client that a first datagram tells of; its errors close the connection. */
+  #begin(start: ConnectionStart, datagram: Uint8Array, now: number): void {
+    if (!readHeader(datagram, 0, datagram.length, start.localId.length, HEADER)) {
+      throw this.#refuse('ERR_QUIC_INVALID_PACKET', now);
+    }
+    const { type, version } = HEADER;
+    if (type < 0) throw this.#refuse('ERR_QUIC_UNKNOWN_VERSION', now);
+    if (type !== PacketType.INITIAL) throw this.#refuse('ERR_QUIC_INVALID_PACKET', now);
+    const { dcidStart, dcidLength, scidStart, scidLength } = HEADER;
+    const destinationId = copyBytes(datagram, dcidStart, dcidStart + dcidLength);
+    const isRetried = start.retrySourceId !== null;
+    this.#start = null;
+    this.core = new ConnectionCore(
+      { ...this.#config, version },
+      {
+        ...start,
+        remoteId: copyBytes(datagram, scidStart, scidStart + scidLength),
+        originalDestinationId: isRetried ? start.originalDestinationId : destinationId,
+      },
+      now,
+    );
+  }
+
+  /** A first datagram was no good: nobody is there to be told. */
+  #refuse(code: 'ERR_QUIC_INVALID_PACKET' | 'ERR_QUIC_UNKNOWN_VERSION', now: number): QuicError {
+    const error = quicError(code);
+    this.core.close(false, error.errorCode, '', now);
+    if (!this.isClosed) this.core.closer.finish();
+    return error;
+  }
+
+  #sent(info: SendInfo | null): SendInfo | null {
+    if (info === null) return null;
+    this.#counters.bytesSent += info.length;
+    if (this.core.state.value === 'closing') this.#closeSent = true;
+    return info;
+  }
+}
+
+export interface SendOptions {
+  /** Datagrams that `out` may be filled with. Default 1. */
+  readonly maxSegments?: number;
+}
+
+type ByRole = Pick<
+  ConnectionConfig,
+  'alpn' | 'serverName' | 'verifyPeer' | 'requestOcsp' | 'identity' | 'answer' | 'token'
+>;
+
+function connectionConfig(config: CoreConfig, changes: Partial<ByRole>): ConnectionConfig {
+  const { provider, random, trace, transport, version, cipherSuites, groups } = config;
+  return {
+    ...NO_ROLE,
+    ...{ provider, random, transport, version, cipherSuites, groups },
+    trace: trace ?? NO_TRACE,
+    handshakeTimeout: config.handshakeTimeout,
+    maxAmplificationFactor: config.maxAmplificationFactor,
+    grease: config.grease,
+    streamNotices: false,
+    idSource: config.idSource,
+    ...changes,
+  };
+}
+
+/** The answer to every ClientHello, if there is an identity to give. */
+function answerOf(config: CoreConfig): ServerAnswer | undefined {
+  const { identity, alpn, requireClientCertificate, verifyPeer } = config;
+  if (identity === undefined) return undefined;
+  const clientCertificate = requireClientCertificate ? 'require' : verifyPeer === true ? 'request' : 'none';
+  return { identity, alpn, clientCertificate };
+}
+
+function parsed({ config }: StartOptions): CoreConfig {
+  return config instanceof CoreConfig ? config : new CoreConfig(config);
+}
+
+function startOf(options: StartOptions): Omit<ConnectionStart, 'isServer' | 'remoteId' | 'addressValidated'> {
+  checkId('scid', options.scid);
+  if (!Number.isFinite(options.now)) throw invalidArgType('now', 'a finite number', options.now);
+  return {
+    local: addressOf('local', options.local),
+    remote: addressOf('peer', options.peer),
+    localId: copyBytes(options.scid),
+    originalDestinationId: null,
+    retrySourceId: null,
+    resetToken: null,
+  };
+}
+
+function addressOf(name: string, value: SocketAddress): SocketAddress {
+  const address = typeof value?.address === 'string' ? socketAddress(value.address, value.port) : null;
+  if (address === null) throw invalidArgType(name, 'an IP address with a port', value);
+  return address;
+}
+
+function checkClose(errorCode: number | bigint, reason: string): void {
+  if (typeof reason !== 'string') throw invalidArgType('reason', 'of type string', reason);
+  if (typeof errorCode !== 'bigint' && typeof errorCode !== 'number') {
+    throw invalidArgType('errorCode', 'of type number or bigint', errorCode);
+  }
+  const isWhole = typeof errorCode === 'bigint' || Number.isSafeInteger(errorCode);
+  // RFC 9000 §16: the largest number that fits a varint.
+  if (!isWhole || errorCode < 0 || errorCode >= 2n ** 62n) {
+    throw outOfRange('errorCode', 'an integer >= 0 && < 2 ** 62', errorCode);
+  }
+}
+
+function randomId(config: CoreConfig, length: number): Uint8Array {
+  const id = new Uint8Array(length);
+  config.random.fill(id);
+  return id;
+}
+
+/** Values of the other role. */
+const NO_ROLE: ByRole = {
+  alpn: [],
+  serverName: null,
+  verifyPeer: false,
+  requestOcsp: false,
+  identity: undefined,
+  answer: undefined,
+  token: undefined,
+};
+
+const FIRST_DCID_LENGTH = 16;
+const MIN_FIRST_DCID_LENGTH = 8;
+
+/** Headers are looked at one at a time. */
+const HEADER: PacketHeader = new PacketHeader();

@@ -1,0 +1,47 @@
+// Counts what happened on a connection from its trace: packets and datagrams in both directions, and packets that
+// carry data for the second time. Also the place where a key log can be set after the connection was made.
+
+import { NO_TRACE, type Trace } from '../trace/trace.ts';
+
+export class ConnectionCounters {
+  packetsReceived = 0;
+  packetsSent = 0;
+  /** Packets with stream data that were sent before. */
+  packetsRetransmitted = 0;
+  /** Bytes of UDP payload. */
+  bytesReceived = 0;
+  bytesSent = 0;
+  keyLog: ((line: string) => void) | null = null;
+  /** Bytes of stream data sent again so far, to see whether a packet has some. */
+  bytesRetransmitted: () => number = () => 0;
+
+  #seenRetransmitted = 0;
+
+  /** A trace that counts and then tells `listener`. */
+  trace(listener: Trace = NO_TRACE): Trace {
+    return {
+      ...boundTo(listener),
+      packetReceived: (now, type, packetNumber, size) => {
+        this.packetsReceived++;
+        listener.packetReceived(now, type, packetNumber, size);
+      },
+      packetSent: (now, type, packetNumber, size) => {
+        this.packetsSent++;
+        const retransmitted = this.bytesRetransmitted();
+        if (retransmitted > this.#seenRetransmitted) this.packetsRetransmitted++;
+        this.#seenRetransmitted = retransmitted;
+        listener.packetSent(now, type, packetNumber, size);
+      },
+      keyLog: (line) => {
+        this.keyLog?.(line);
+        listener.keyLog(line);
+      },
+    };
+  }
+}
+
+/** All hooks of a listener as functions of their own: it may be an instance of a class. */
+function boundTo(listener: Trace): Trace {
+  const hooks = Object.keys(NO_TRACE) as (keyof Trace)[];
+  return Object.fromEntries(hooks.map((hook) => [hook, listener[hook].bind(listener)])) as unknown as Trace;
+}

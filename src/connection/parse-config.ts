@@ -1,0 +1,321 @@
+// The core's configuration as users write it: quiche's options and defaults, parsed once, good for any number of
+// connections. All argument errors about options of `quayside/core` come from here.
+
+import { nodeProvider } from '../crypto/node-provider.ts';
+import { nodeRandom } from '../crypto/node-random.ts';
+import type { CryptoProvider, RandomSource } from '../crypto/provider.ts';
+import { CIPHER_SUITES } from '../crypto/suites.ts';
+import { invalidArgType, invalidArgValue, outOfRange, quicError } from '../errors.ts';
+import { CONGESTION_CONTROLLERS } from '../recovery/congestion.ts';
+import type { Trace } from '../trace/trace.ts';
+import { isReservedVersion, versionInfo } from '../wire/versions.ts';
+import {
+  type ConnectionIdSource,
+  DEFAULT_TRANSPORT_CONFIG,
+  type Identity,
+  type TransportConfig,
+} from './config.ts';
+
+/**
+ * Options of a connection: quiche's `Config` under its own names and with its defaults, except that a client verifies
+ * its server unless told otherwise. Every field but `alpn` is optional. Sizes are bytes, times milliseconds.
+ */
+export interface CoreOptions {
+  /** QUIC version to start with. Default 1. A reserved one (0x?a?a?a?a) forces version negotiation. */
+  readonly version?: number;
+  /** Application protocols, preferred first. There is no default: QUIC needs one. */
+  readonly alpn: readonly string[];
+  /**
+   * Certificate chain and key, as `loadIdentity` makes it. A server without one gets a 'client-hello' event for each
+   * connection and answers by `answerClientHello`. For a client this is its own certificate.
+   */
+  readonly identity?: CoreIdentity;
+  /**
+   * Client: the 'verify' event must be answered before the handshake goes on; default true. Server: asks for a
+   * client certificate, which has to be good but may be missing; default false.
+   */
+  readonly verifyPeer?: boolean;
+  /** Server: a client without a certificate is refused. Implies `verifyPeer`. Default false. */
+  readonly requireClientCertificate?: boolean;
+  /** Client: asks for a stapled OCSP response, which comes with the 'verify' event. Default false. */
+  readonly requestOcsp?: boolean;
+  /** TLS cipher suites by name, preferred first. Default all three. */
+  readonly ciphers?: readonly string[];
+  /** Groups of the key agreement, preferred first: 'x25519', 'P-256', 'P-384'. Default all three. */
+  readonly groups?: readonly ('x25519' | 'P-256' | 'P-384')[];
+  /** Sends a reserved transport parameter (RFC 9000 §18.1). Default true. */
+  readonly grease?: boolean;
+  /** Silence until the connection ends without a word; 0 for never. The smaller of both sides' counts. Default 0. */
+  readonly maxIdleTimeout?: number;
+  /** A PING after so much silence; 0 for never. Default 0. */
+  readonly keepAlive?: number;
+  /** Time for the handshake; 0 for no limit. Default 0. */
+  readonly handshakeTimeout?: number;
+  /** Largest UDP payload that we take; advertised. Default 65527, at least 1200. */
+  readonly maxRecvUdpPayloadSize?: number;
+  /** Largest UDP payload that we send. Default and least 1200. */
+  readonly maxSendUdpPayloadSize?: number;
+  /** What the peer may send on the connection before some of it is read. Default 0: nothing. */
+  readonly initialMaxData?: number;
+  /** … on a bidirectional stream of ours. Default 0. */
+  readonly initialMaxStreamDataBidiLocal?: number;
+  /** … on a bidirectional stream of the peer's. Default 0. */
+  readonly initialMaxStreamDataBidiRemote?: number;
+  /** … on a unidirectional stream of the peer's. Default 0. */
+  readonly initialMaxStreamDataUni?: number;
+  /** Streams that the peer may have open at once. Default 0. */
+  readonly initialMaxStreamsBidi?: number;
+  readonly initialMaxStreamsUni?: number;
+  /** Ceilings of the windows, which are tuned upwards. Defaults 24 MiB and 16 MiB. */
+  readonly maxConnectionWindow?: number;
+  readonly maxStreamWindow?: number;
+  /** What writes may hold, unsent and unacknowledged. Default 16 MiB. */
+  readonly maxSendBuffer?: number;
+  /** Default 3; more than 20 is 20. */
+  readonly ackDelayExponent?: number;
+  /** Default 25. */
+  readonly maxAckDelay?: number;
+  /** Connection ids of the peer that are kept. Default and least 2. */
+  readonly activeConnectionIdLimit?: number;
+  /** Asks the peer not to migrate. Default false. */
+  readonly disableActiveMigration?: boolean;
+  /** 'cubic' (default), 'reno' or another name of `CONGESTION_CONTROL_NAMES`. */
+  readonly congestionControl?: string;
+  /** The first congestion window in packets. Default 10. */
+  readonly initialWindowPackets?: number;
+  /** Default true. */
+  readonly pacing?: boolean;
+  /** Server: token for stateless resets to the first connection id, 16 bytes; advertised. Default none. */
+  readonly statelessResetToken?: Uint8Array;
+  /** Server: bytes sent per byte received until the client's address is validated. Default 3. */
+  readonly maxAmplificationFactor?: number;
+  /** Issues spare connection ids to the peer by itself. Default none: the application calls `newSourceCid`. */
+  readonly idSource?: ConnectionIdSource;
+  /** Connection ids that `idSource` keeps issued, the peer's limit permitting. Default 4. */
+  readonly issuedConnectionIds?: number;
+  /** Default `nodeProvider`. */
+  readonly provider?: CryptoProvider;
+  /** Default the system's; `seededRandom` makes runs that replay. */
+  readonly random?: RandomSource;
+  /** Hears what happens on each connection. */
+  readonly trace?: Trace;
+}
+
+/** A certificate chain (DER, leaf first) with its private key from `provider.privateKeyFrom`. */
+export interface CoreIdentity {
+  readonly certificates: readonly Uint8Array[];
+  readonly key: Identity['key'];
+  /** A stapled OCSP response for clients that ask (RFC 6066 §8). */
+  readonly ocspResponse?: Uint8Array;
+}
+
+/** Names that `congestionControl` takes. */
+export const CONGESTION_CONTROL_NAMES: readonly string[] = Object.keys(CONGESTION_CONTROLLERS);
+
+/** Parsed options, for any number of connections. What is changed in the options afterwards has no effect. */
+export class CoreConfig {
+  readonly version: number;
+  readonly alpn: readonly string[];
+  readonly identity: Identity | undefined;
+  /** Undefined where the default of the role counts. */
+  readonly verifyPeer: boolean | undefined;
+  readonly requireClientCertificate: boolean;
+  readonly requestOcsp: boolean;
+  readonly cipherSuites: readonly number[] | undefined;
+  readonly groups: readonly number[] | undefined;
+  readonly grease: boolean;
+  readonly handshakeTimeout: number;
+  readonly maxAmplificationFactor: number;
+  readonly statelessResetToken: Uint8Array | null;
+  readonly idSource: ConnectionIdSource | undefined;
+  readonly provider: CryptoProvider;
+  readonly random: RandomSource;
+  readonly trace: Trace | undefined;
+  readonly transport: TransportConfig;
+
+  /**
+   * Throws `TypeError` or `RangeError` with ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE or ERR_OUT_OF_RANGE, naming the
+   * option, and `QuicError` ERR_QUIC_UNKNOWN_VERSION and ERR_QUIC_CONGESTION_CONTROL, as quiche does.
+   */
+  constructor(options: CoreOptions) {
+    checkNames(options);
+    this.version = parseVersion(options.version);
+    this.alpn = parseAlpn(options.alpn);
+    this.identity = parseIdentity(options.identity);
+    this.verifyPeer = optional('verifyPeer', options.verifyPeer);
+    this.requireClientCertificate = boolean(
+      'requireClientCertificate',
+      options.requireClientCertificate,
+      false,
+    );
+    this.requestOcsp = boolean('requestOcsp', options.requestOcsp, false);
+    this.cipherSuites = options.ciphers?.map((name) => codeOf('ciphers', name, SUITE_CODES));
+    this.groups = options.groups?.map((name) => codeOf('groups', name, GROUP_CODES));
+    this.grease = boolean('grease', options.grease, true);
+    this.handshakeTimeout = number('handshakeTimeout', options.handshakeTimeout, 0, MAX_TIME, 0);
+    this.maxAmplificationFactor = number(
+      'maxAmplificationFactor',
+      options.maxAmplificationFactor,
+      1,
+      MAX_FACTOR,
+      3,
+    );
+    this.statelessResetToken = parseToken(options.statelessResetToken);
+    this.idSource = options.idSource;
+    this.provider = options.provider ?? nodeProvider;
+    this.random = options.random ?? nodeRandom();
+    this.trace = options.trace;
+    this.transport = Object.freeze(parseTransport(options));
+    Object.freeze(this);
+  }
+}
+
+function parseTransport(options: CoreOptions): TransportConfig {
+  const config: TransportConfig = { ...DEFAULT_TRANSPORT_CONFIG };
+  for (const [name, min, max] of NUMBERS) config[name] = number(name, options[name], min, max, config[name]);
+  // quiche takes what is out of these ranges and uses the nearest value in them.
+  config.maxSendUdpPayloadSize = Math.max(1200, config.maxSendUdpPayloadSize);
+  config.ackDelayExponent = Math.min(20, config.ackDelayExponent);
+  config.activeConnectionIdLimit = Math.max(2, config.activeConnectionIdLimit);
+  config.pacing = boolean('pacing', options.pacing, config.pacing);
+  config.disableActiveMigration = boolean('disableActiveMigration', options.disableActiveMigration, false);
+  const { congestionControl } = options;
+  if (congestionControl === undefined) return config;
+  if (!CONGESTION_CONTROL_NAMES.includes(congestionControl)) {
+    throw quicError('ERR_QUIC_CONGESTION_CONTROL', {
+      message: `Option "congestionControl" is ${quoted(congestionControl)}; allowed are ${list(CONGESTION_CONTROL_NAMES)}`,
+    });
+  }
+  config.congestionControl = congestionControl;
+  return config;
+}
+
+function parseVersion(version: unknown): number {
+  if (version === undefined) return 1;
+  const parsed = number('version', version, 1, 0xffff_ffff, 1);
+  if (versionInfo(parsed) !== undefined || isReservedVersion(parsed)) return parsed;
+  throw quicError('ERR_QUIC_UNKNOWN_VERSION', {
+    message: `Option "version" is 0x${parsed.toString(16)}; allowed are supported and reserved versions`,
+  });
+}
+
+/** Names of 1 to 255 bytes (RFC 7301 §3.1). */
+function parseAlpn(value: unknown): readonly string[] {
+  if (!Array.isArray(value) || value.length === 0) {
+    throw invalidArgType('alpn', "a list of at least one protocol name, such as ['echo']", value);
+  }
+  for (const name of value) {
+    if (typeof name !== 'string') throw invalidArgType('alpn', 'a list of strings', name);
+    const { length } = new TextEncoder().encode(name);
+    if (length === 0 || length > 255) throw invalidArgValue('alpn', name, 'must have 1 to 255 bytes');
+  }
+  return Object.freeze([...(value as string[])]);
+}
+
+function parseIdentity(value: CoreIdentity | undefined): Identity | undefined {
+  if (value === undefined) return undefined;
+  const { certificates, key, ocspResponse } = value;
+  const isChain = Array.isArray(certificates) && certificates.length > 0;
+  if (!isChain || !certificates.every((each) => each instanceof Uint8Array)) {
+    throw invalidArgType('identity.certificates', 'a list of certificates in DER', certificates);
+  }
+  if (typeof key !== 'object' || key === null) {
+    throw invalidArgType('identity.key', 'a private key of the provider', key);
+  }
+  return { certificates: [...certificates], key, ...(ocspResponse === undefined ? {} : { ocspResponse }) };
+}
+
+function parseToken(value: Uint8Array | undefined): Uint8Array | null {
+  if (value === undefined) return null;
+  if (value instanceof Uint8Array && value.length === 16) return new Uint8Array(value);
+  throw invalidArgType('statelessResetToken', 'a Uint8Array of 16 bytes', value);
+}
+
+/** A name that no option has is a typing error, not a wish to be ignored. */
+function checkNames(options: CoreOptions): void {
+  if (typeof options !== 'object' || options === null) throw invalidArgType('config', 'an object', options);
+  for (const name of Object.keys(options)) {
+    if (NAMES.has(name)) continue;
+    throw invalidArgValue('config', name, `has no option of this name; there are ${[...NAMES].join(', ')}`);
+  }
+}
+
+function number(name: string, value: unknown, min: number, max: number, fallback: number): number {
+  if (value === undefined) return fallback;
+  if (typeof value !== 'number') throw invalidArgType(name, 'of type number', value);
+  if (!Number.isInteger(value) || value < min || value > max) {
+    throw outOfRange(name, `an integer >= ${min} && <= ${max}`, value);
+  }
+  return value;
+}
+
+function boolean(name: string, value: unknown, fallback: boolean): boolean {
+  return optional(name, value) ?? fallback;
+}
+
+function optional(name: string, value: unknown): boolean | undefined {
+  if (value === undefined || typeof value === 'boolean') return value;
+  throw invalidArgType(name, 'of type boolean', value);
+}
+
+function codeOf(option: string, name: string, codes: ReadonlyMap<string, number>): number {
+  const code = codes.get(name);
+  if (code === undefined) throw invalidArgValue(option, name, `must be of ${list([...codes.keys()])}`);
+  return code;
+}
+
+function list(names: readonly string[]): string {
+  return names.map(quoted).join(', ');
+}
+
+function quoted(name: string): string {
+  return `'${name}'`;
+}
+
+/** Larger limits cannot be told from these by anything that would fit into memory. */
+const MAX_BYTES = Number.MAX_SAFE_INTEGER;
+const MAX_TIME = 2 ** 31;
+/** RFC 9000 §4.6. */
+const MAX_STREAMS: number = 2 ** 52;
+const MAX_FACTOR = 1000;
+
+/** Numeric options of `TransportConfig` with their ranges. */
+const NUMBERS = [
+  ['maxIdleTimeout', 0, MAX_TIME],
+  ['keepAlive', 0, MAX_TIME],
+  // RFC 9000 §18.2: at least 1200, and 65527 is the most that UDP carries.
+  ['maxRecvUdpPayloadSize', 1200, 65527],
+  ['maxSendUdpPayloadSize', 0, 65527],
+  ['initialMaxData', 0, MAX_BYTES],
+  ['initialMaxStreamDataBidiLocal', 0, MAX_BYTES],
+  ['initialMaxStreamDataBidiRemote', 0, MAX_BYTES],
+  ['initialMaxStreamDataUni', 0, MAX_BYTES],
+  ['initialMaxStreamsBidi', 0, MAX_STREAMS],
+  ['initialMaxStreamsUni', 0, MAX_STREAMS],
+  ['maxConnectionWindow', 0, MAX_BYTES],
+  ['maxStreamWindow', 0, MAX_BYTES],
+  ['maxSendBuffer', 1, MAX_BYTES],
+  ['ackDelayExponent', 0, MAX_BYTES],
+  // RFC 9000 §18.2: values of 2^14 or more are invalid.
+  ['maxAckDelay', 0, 2 ** 14 - 1],
+  ['activeConnectionIdLimit', 0, MAX_BYTES],
+  ['initialWindowPackets', 1, 10_000],
+  ['issuedConnectionIds', 0, 64],
+] as const;
+
+const NAMES: ReadonlySet<string> = new Set([
+  ...['version', 'alpn', 'identity', 'verifyPeer', 'requireClientCertificate', 'requestOcsp', 'ciphers'],
+  ...['groups', 'grease', 'handshakeTimeout', 'maxAmplificationFactor', 'statelessResetToken', 'idSource'],
+  ...['provider', 'random', 'trace', 'pacing', 'disableActiveMigration', 'congestionControl'],
+  ...NUMBERS.map(([name]) => name),
+]);
+
+const SUITE_CODES: ReadonlyMap<string, number> = new Map(
+  Object.values(CIPHER_SUITES).map(({ name, code }) => [name, code]),
+);
+
+const GROUP_CODES: ReadonlyMap<string, number> = new Map([
+  ['x25519', 0x001d],
+  ['P-256', 0x0017],
+  ['P-384', 0x0018],
+]);
