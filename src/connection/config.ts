@@ -32,8 +32,12 @@ export interface TransportConfig {
   maxStreamWindow: number;
   /** Bytes that writes may queue, unsent and unacknowledged, on the connection. Default 16 MiB. */
   maxSendBuffer: number;
-  /** 'cubic' (default) or 'reno'. */
+  /** 'cubic' (default), 'reno' or 'bbr'. */
   congestionControl: string;
+  /** HyStart++ in the slow start of cubic and reno (RFC 9406). Default true. */
+  hystart: boolean;
+  /** Datagrams are marked as ECN-capable while the path shows that it carries marks. Default false. */
+  ecn: boolean;
   /** Default 10 (RFC 9002 §7.2). */
   initialWindowPackets: number;
   pacing: boolean;
@@ -61,6 +65,8 @@ export const DEFAULT_TRANSPORT_CONFIG: TransportConfig = {
   maxStreamWindow: 16 * 1024 * 1024,
   maxSendBuffer: 16 * 1024 * 1024,
   congestionControl: 'cubic',
+  hystart: true,
+  ecn: false,
   initialWindowPackets: 10,
   pacing: true,
   keepAlive: 0,

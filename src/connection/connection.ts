@@ -177,6 +177,8 @@ export class ConnectionCore implements ConnectionParts {
     if (!this.state.isOpen) return null;
     let length = 0;
     let segment = 0;
+    // RFC 9000 §13.4.2: one mark for all segments of a batch.
+    this.paths.active.recovery.markFor(now);
     try {
       for (let count = 0; count < maxSegments; count++) {
         const end = segment === 0 ? out.length : Math.min(out.length, length + segment);
@@ -192,8 +194,8 @@ export class ConnectionCore implements ConnectionParts {
       return this.#sendClose(out, now);
     }
     if (length === 0) return null;
-    const { local, remote } = this.#transmitter.path;
-    return { length, segmentSize: segment, from: local, to: remote, ecn: 0, at: now };
+    const { local, remote, recovery } = this.#transmitter.path;
+    return { length, segmentSize: segment, from: local, to: remote, ecn: recovery.ecn.mark, at: now };
   }
 
   /** When `onTimeout` is due, as `now`; null for never. */
@@ -369,11 +371,13 @@ export class ConnectionCore implements ConnectionParts {
   }
 
   #makePath(id: number, local: SocketAddress, remote: SocketAddress, validated: boolean): Path {
-    const { congestionControl, initialWindowPackets, pacing } = this.transport;
+    const { congestionControl, initialWindowPackets, pacing, hystart, ecn } = this.transport;
     const recovery = new PathRecovery({
       congestionControl,
       initialWindowPackets,
       pacing,
+      hystart,
+      ecn,
       maxDatagramSize: BASE_DATAGRAM,
     });
     return new Path(id, local, remote, recovery, this.remoteIds.handshakeId, validated, BASE_DATAGRAM);

@@ -97,7 +97,10 @@ export class Transmitter {
       }
       if (builder.closePacket() && probing) recovery.sendProbe(space.index);
     }
-    if (builder.count === 0) return 0;
+    if (builder.count === 0) {
+      if (!parts.hasPending) path.recovery.noteAppLimited();
+      return 0;
+    }
     return this.#finish(path, limit - start, room);
   }
 
