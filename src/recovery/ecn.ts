@@ -40,6 +40,11 @@ export class EcnValidator {
     this.state = enabled ? 'testing' : 'disabled';
   }
 
+  /** ECN is asked for after all. */
+  enable(): void {
+    if (this.state === 'disabled') this.state = 'testing';
+  }
+
   /**
    * The mark of everything that is built from now on until the next call: asked for once per datagram, or batch of
    * datagrams. `probeTimeout` is in milliseconds.

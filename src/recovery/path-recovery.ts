@@ -300,9 +300,13 @@ export class PathRecovery implements PathModel {
    * @throws TypeError with ERR_INVALID_ARG_VALUE for an unknown congestion controller.
    */
   setOptions(
-    options: Pick<PathRecoveryOptions, 'congestionControl' | 'initialWindowPackets' | 'pacing' | 'hystart'>,
+    options: Pick<
+      PathRecoveryOptions,
+      'congestionControl' | 'initialWindowPackets' | 'pacing' | 'hystart' | 'ecn'
+    >,
   ): void {
     this.#options = { ...this.#options, ...options };
+    if (options.ecn === true) this.ecn.enable();
     const name = options.congestionControl ?? DEFAULT_CONGESTION_CONTROL;
     if (this.rate.delivered === 0) this.congestion = this.#initialController(name);
     else this.setCongestionControl(name);
