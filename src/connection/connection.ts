@@ -25,7 +25,7 @@ import { LocalIds } from './local-ids.ts';
 import { MtuDiscovery } from './mtu-discovery.ts';
 import type { DatagramBuilder, HeaderContext } from './packet-builder.ts';
 import { PacketNumbers } from './packet-numbers.ts';
-import { PartBit, type SendingPart } from './part.ts';
+import { PartBit } from './part.ts';
 import type { ConnectionParts } from './parts.ts';
 import { Path } from './path.ts';
 import { Paths } from './paths.ts';
@@ -34,6 +34,7 @@ import { RemoteIds } from './remote-ids.ts';
 import { SentTokens } from './sent-tokens.ts';
 import { PacketNumberSpace, Space } from './space.ts';
 import { StateMachine } from './state.ts';
+import { BlockPool } from './streams/block-pool.ts';
 import { Streams } from './streams/streams.ts';
 import { nextDeadline, runTimers } from './timers.ts';
 import { Transmitter } from './transmitter.ts';
@@ -86,7 +87,7 @@ export class ConnectionCore implements ConnectionParts {
       start.remoteId,
       config.transport.activeConnectionIdLimit,
       emit,
-      pending(PartBit.CONNECTION_IDS),
+      pending(PartBit.RETIREMENTS),
     );
     const first = this.#makePath(0, start.local, start.remote, !isServer || start.addressValidated);
     first.state = 'validated';
@@ -109,8 +110,8 @@ export class ConnectionCore implements ConnectionParts {
         makePath: (id, local, remote) => this.#openPath(id, local, remote),
         emit,
         setPathPending: pending(PartBit.PATH),
-        // RFC 9000 §8.2.4: the new path's own round trip is not known yet.
         hasRoom: (path) => path.amplificationRoom(config.maxAmplificationFactor) >= BASE_DATAGRAM,
+        // RFC 9000 §8.2.4: the new path's own round trip is not known yet.
         probeTimeout: (path) =>
           Math.max(this.probeTimeout(), this.recovery.ptoFor(path.recovery, Space.APPLICATION)),
         activated: (path) => this.recovery.setPath(path.recovery),
@@ -118,14 +119,7 @@ export class ConnectionCore implements ConnectionParts {
       first,
     );
     this.#receiver = new Receiver(this, start.retrySourceId ?? start.originalDestinationId);
-    this.#transmitter = new Transmitter(this, [
-      { bit: PartBit.CRYPTO, part: (space) => space.crypto },
-      { bit: PartBit.CONTROL, part: () => this.control },
-      { bit: PartBit.PATH, part: () => this.paths },
-      { bit: PartBit.CONNECTION_IDS, part: () => this.#ids },
-      { bit: PartBit.STREAM_CONTROL, part: () => this.streams.control },
-      { bit: PartBit.STREAM, part: () => this.streams.sender },
-    ]);
+    this.#transmitter = new Transmitter(this);
     this.handshake = new Handshake(this, {
       originalDestinationId: start.originalDestinationId,
       retrySourceId: start.retrySourceId,
@@ -355,16 +349,6 @@ export class ConnectionCore implements ConnectionParts {
 
   // ---- inside ----
 
-  // NEW_CONNECTION_ID and RETIRE_CONNECTION_ID share a bit: both are rare and small.
-  readonly #ids: SendingPart = {
-    write: (packet) => {
-      this.remoteIds.write(packet);
-      this.localIds.write(packet);
-    },
-    acked: () => {},
-    lost: () => {},
-  };
-
   // Initial and Handshake packets are acknowledged at once (RFC 9000 §13.2.1).
   #makeAckTracker(space: number): AckTracker {
     return new AckTracker({ maxAckDelay: space === Space.APPLICATION ? this.transport.maxAckDelay : 0 });
@@ -401,6 +385,7 @@ export class ConnectionCore implements ConnectionParts {
       maxConnectionWindow: transport.maxConnectionWindow,
       maxStreamWindow: transport.maxStreamWindow,
       maxSendBuffer: transport.maxSendBuffer,
+      pool: BLOCKS,
       notices: config.streamNotices,
       onPending: (bit, pending) => application.setPending(bit, pending),
     });
@@ -437,6 +422,9 @@ export class ConnectionCore implements ConnectionParts {
     return error;
   }
 }
+
+/** Free memory for stream data, shared by all connections. */
+const BLOCKS = new BlockPool(4 * 1024 * 1024);
 
 /** Every path is assumed to carry this much, and nothing more until it is shown (RFC 9000 §14). */
 const BASE_DATAGRAM = 1200;

@@ -47,6 +47,8 @@ HANDLERS[FRAME.ACK] = (parts, frame, _bytes, packet) => {
 };
 
 HANDLERS[FRAME.CRYPTO] = (parts, frame, bytes, { space, now }) => {
+  // The frame before it in the packet may have ended the space.
+  if (space.discarded) return;
   space.crypto.receive(frame.offset, bytes, frame.dataStart, frame.length, (piece) => {
     parts.handshake.receive(space.index, piece, now);
   });

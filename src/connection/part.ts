@@ -61,10 +61,19 @@ export const PartBit: Readonly<Record<PartName, number>> = {
   CRYPTO: 1 << 0,
   CONTROL: 1 << 1,
   PATH: 1 << 2,
-  CONNECTION_IDS: 1 << 3,
-  STREAM_CONTROL: 1 << 4,
-  DATAGRAM: 1 << 5,
-  STREAM: 1 << 6,
+  RETIREMENTS: 1 << 3,
+  CONNECTION_IDS: 1 << 4,
+  STREAM_CONTROL: 1 << 5,
+  DATAGRAM: 1 << 6,
+  STREAM: 1 << 7,
 };
 
-type PartName = 'CRYPTO' | 'CONTROL' | 'PATH' | 'CONNECTION_IDS' | 'STREAM_CONTROL' | 'DATAGRAM' | 'STREAM';
+type PartName =
+  | 'CRYPTO'
+  | 'CONTROL'
+  | 'PATH'
+  | 'RETIREMENTS'
+  | 'CONNECTION_IDS'
+  | 'STREAM_CONTROL'
+  | 'DATAGRAM'
+  | 'STREAM';

@@ -3,7 +3,7 @@
 
 import type { PacketKeys } from '../crypto/packet-keys.ts';
 import type { Opener, Sealer } from '../crypto/provider.ts';
-import type { AckTracker } from '../recovery/ack-tracker.ts';
+import { AckTracker } from '../recovery/ack-tracker.ts';
 import { CryptoStream } from './crypto-stream.ts';
 import { KeyPhases } from './key-phases.ts';
 import { PartBit } from './part.ts';
@@ -12,8 +12,8 @@ export const Space = { INITIAL: 0, HANDSHAKE: 1, APPLICATION: 2 } as const;
 
 export class PacketNumberSpace {
   readonly index: number;
-  readonly acks: AckTracker;
-  readonly crypto: CryptoStream;
+  acks: AckTracker;
+  crypto: CryptoStream;
   /** Bits of parts that have something to send here; see `PartBit`. */
   pending = 0;
   nextPacketNumber = 0;
@@ -59,5 +59,12 @@ export class PacketNumberSpace {
     this.sealer = null;
     this.opener = null;
     this.pending = 0;
+    // What they held is of no use any more.
+    this.acks = NO_ACKS;
+    this.crypto = NO_CRYPTO;
   }
 }
+
+/** What all discarded spaces have in common: nothing is recorded in them and nothing is sent. */
+const NO_ACKS = new AckTracker({ maxAckDelay: 0 });
+const NO_CRYPTO = new CryptoStream(0, () => {});

@@ -5,7 +5,7 @@ import type { SocketAddress } from '../util/address.ts';
 import { writePing } from '../wire/frame-writer.ts';
 import { writeAckFrame } from './acknowledge.ts';
 import { DatagramBuilder } from './packet-builder.ts';
-import type { SendingPart } from './part.ts';
+import { PartBit, type SendingPart } from './part.ts';
 import type { ConnectionParts } from './parts.ts';
 import type { Path } from './path.ts';
 import { type PacketNumberSpace, Space } from './space.ts';
@@ -16,18 +16,13 @@ export const MIN_INITIAL_DATAGRAM = 1200;
 export class Transmitter {
   readonly #parts: ConnectionParts;
   readonly #builder = BUILDER;
-  readonly #order: readonly { bit: number; part: (space: PacketNumberSpace) => SendingPart }[];
   /** When pacing lets the next packet go; Infinity while nothing waits for it. */
   pacedUntil: number = Number.POSITIVE_INFINITY;
   /** The path of the datagram that was built last. */
   path: Path;
 
-  constructor(
-    parts: ConnectionParts,
-    order: readonly { bit: number; part: (space: PacketNumberSpace) => SendingPart }[],
-  ) {
+  constructor(parts: ConnectionParts) {
     this.#parts = parts;
-    this.#order = order;
     this.path = parts.paths.active;
   }
 
@@ -141,9 +136,9 @@ export class Transmitter {
 
   #writeParts(space: PacketNumberSpace): void {
     const builder = this.#builder;
-    for (const { bit, part } of this.#order) {
+    for (const { bit, part } of ORDER) {
       if ((space.pending & bit) === 0) continue;
-      part(space).write(builder);
+      part(this.#parts, space).write(builder);
       if (builder.writer.remaining < MIN_FRAME) return;
     }
   }
@@ -183,3 +178,17 @@ const MIN_FRAME = 3;
 
 /** One for all connections: a datagram is built and sealed within one call. */
 const BUILDER = new DatagramBuilder();
+
+/** The parts in the order in which they fill a packet. */
+const ORDER: readonly {
+  bit: number;
+  part: (parts: ConnectionParts, space: PacketNumberSpace) => SendingPart;
+}[] = [
+  { bit: PartBit.CRYPTO, part: (_parts, space) => space.crypto },
+  { bit: PartBit.CONTROL, part: (parts) => parts.control },
+  { bit: PartBit.PATH, part: (parts) => parts.paths },
+  { bit: PartBit.RETIREMENTS, part: (parts) => parts.remoteIds },
+  { bit: PartBit.CONNECTION_IDS, part: (parts) => parts.localIds },
+  { bit: PartBit.STREAM_CONTROL, part: (parts) => parts.streams.control },
+  { bit: PartBit.STREAM, part: (parts) => parts.streams.sender },
+];

@@ -4,9 +4,12 @@
 
 const INITIAL_RANGES = 4;
 
+/** Most sets of an idle connection are empty: they share this. */
+const NO_PAIRS: Float64Array = new Float64Array(0);
+
 /** Ranges touch as little memory as possible: two doubles each, no object per range. */
 export class RangeSet {
-  #pairs: Float64Array = new Float64Array(2 * INITIAL_RANGES);
+  #pairs: Float64Array = NO_PAIRS;
   #size = 0;
 
   /** How many disjoint ranges there are. */
@@ -158,7 +161,7 @@ export class RangeSet {
   #insert(at: number, start: number, end: number): void {
     const size = this.#size;
     if (2 * size === this.#pairs.length) {
-      const grown = new Float64Array(2 * this.#pairs.length);
+      const grown = new Float64Array(Math.max(2 * INITIAL_RANGES, 2 * this.#pairs.length));
       grown.set(this.#pairs);
       this.#pairs = grown;
     }

@@ -3,9 +3,12 @@
 
 const INITIAL_CAPACITY = 8;
 
+/** Most rings of an idle connection are empty: they share this. */
+const NOTHING: undefined[] = [];
+
 /** FIFO without the cost of `Array.prototype.shift`. */
 export class Ring<T> {
-  #items: (T | undefined)[] = new Array<T | undefined>(INITIAL_CAPACITY).fill(undefined);
+  #items: (T | undefined)[] = NOTHING;
   #head = 0;
   #length = 0;
 
@@ -40,7 +43,7 @@ export class Ring<T> {
   }
 
   clear(): void {
-    this.#items = new Array<T | undefined>(INITIAL_CAPACITY).fill(undefined);
+    this.#items = NOTHING;
     this.#head = 0;
     this.#length = 0;
   }
@@ -53,7 +56,7 @@ export class Ring<T> {
 
   #grow(): void {
     const old = this.#items;
-    const grown = new Array<T | undefined>(2 * old.length).fill(undefined);
+    const grown = new Array<T | undefined>(Math.max(INITIAL_CAPACITY, 2 * old.length)).fill(undefined);
     for (let i = 0; i < this.#length; i++) grown[i] = old[(this.#head + i) & (old.length - 1)];
     this.#items = grown;
     this.#head = 0;
