@@ -11,14 +11,21 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { createServer as createTlsServer } from 'node:tls';
 import { nodeProvider, nodeRandom } from '../../src/crypto/node-provider.ts';
+import { Alert, TlsAlert } from '../../src/tls/alerts.ts';
 import { createTlsClient } from '../../src/tls/client.ts';
 import type { TlsClientConfig, TlsEngine } from '../../src/tls/engine.ts';
+import { decodeSession, encodeSession } from '../../src/tls/session.ts';
 import { equal } from '../../src/util/bytes.ts';
 import { makeChain, makeTestIdentity, type TestIdentity } from '../support/certificates.ts';
 import { TlsOverTcp } from '../support/tls-over-tcp.ts';
 
 const OPTIONS = { skip: reasonToSkip(), timeout: 10_000 };
+const HYBRID_OPTIONS = {
+  skip: nodeProvider.groups?.includes(0x11ec) === true ? false : 'this runtime has no ML-KEM',
+  timeout: 10_000,
+};
 const folder = mkdtempSync(join(tmpdir(), 'quayside-openssl-'));
 const servers: ChildProcess[] = [];
 after(() => {
@@ -101,6 +108,73 @@ test('RFC 8446 §4.6.1 tickets of OpenSSL arrive if they are welcome', OPTIONS, 
   assert.equal(tickets.length, 2);
   assert.ok(tickets.every((event) => event.secret.length === 32 && event.ticket.lifetime > 0));
 });
+
+test('C25 a client resumes a session of OpenSSL, also after a HelloRetryRequest', OPTIONS, async () => {
+  const now = Date.now();
+  const wallTime = (): number => now;
+  for (const suite of [0x1301, 0x1302]) {
+    const port = await startServer(makeTestIdentity(), ['-groups', 'P-256']);
+    const config = { wallTime, cipherSuites: [suite], groups: [23, 29] };
+    const { link } = await talk(port, config);
+    const tickets = link.events.filter((event) => event.type === 'ticket');
+    assert.equal(tickets.length, 2);
+    for (const [index, groups] of [
+      [23, 29],
+      [29, 23],
+    ].entries()) {
+      const session = tickets[index].session;
+      assert.ok(session);
+      await resumes(port, { ...config, groups, session: decodeSession(encodeSession(session)) });
+    }
+  }
+});
+
+test('L87 a client and OpenSSL know each other by an external key', OPTIONS, async () => {
+  const secret = new Uint8Array(24).fill(0x5a);
+  const port = await startServer(makeTestIdentity(), ['-psk', '5a'.repeat(24), '-psk_identity', 'device']);
+  const psk = { identity: new TextEncoder().encode('device'), secret };
+  await resumes(port, { psks: [psk] });
+  const wrong = { ...psk, secret: new Uint8Array(24).fill(1) };
+  await assert.rejects(talk(port, { psks: [wrong] }), /alert 5[01]|alert 47/);
+});
+
+test('the hybrid of a client gives the same secret as that of OpenSSL', HYBRID_OPTIONS, async () => {
+  const identity = makeTestIdentity();
+  const server = createTlsServer({
+    key: identity.keyPem,
+    cert: identity.certPem,
+    ecdhCurve: 'X25519MLKEM768',
+    ALPNProtocols: ['echo'],
+  });
+  server.on('tlsClientError', () => {});
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  assert.ok(address !== null && typeof address === 'object');
+  try {
+    // The alert is about EncryptedExtensions, which could not be read with another secret.
+    const failure = await talk(address.port, { groups: [0x11ec] }).then(
+      () => null,
+      (error: unknown) => error,
+    );
+    assert.ok(failure instanceof TlsAlert, String(failure));
+    assert.equal(failure.alert, Alert.MISSING_EXTENSION);
+  } finally {
+    server.close();
+  }
+});
+
+/**
+ * A handshake without certificates. OpenSSL keeps its file of extensions with the certificate and so leaves
+ * quic_transport_parameters out; that this is what we miss shows that it took the key and that we could read on.
+ */
+async function resumes(port: number, config: Partial<TlsClientConfig>): Promise<void> {
+  const failure = await talk(port, config).then(
+    () => null,
+    (error: unknown) => error,
+  );
+  assert.ok(failure instanceof TlsAlert, String(failure));
+  assert.equal(failure.alert, Alert.MISSING_EXTENSION);
+}
 
 /** A handshake and one line there and back again. */
 async function talk(
