@@ -111,9 +111,14 @@ export function heapUsed(): number {
     setFlagsFromString('--expose-gc');
     collect = runInNewContext('gc') as () => void;
   }
-  collect();
-  const { heapUsed: used, arrayBuffers } = process.memoryUsage();
-  return used + arrayBuffers;
+  // The memory behind array buffers is given back late, in the background: the least of some looks is the truth.
+  let least = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < 5; i++) {
+    collect();
+    const { heapUsed: used, arrayBuffers } = process.memoryUsage();
+    least = Math.min(least, used + arrayBuffers);
+  }
+  return least;
 }
 
 let collect: (() => void) | null = null;

@@ -92,6 +92,8 @@ export interface HostileOptions {
   editPacket?: (draft: Draft) => boolean;
   /** Acknowledges what it gets. Default true; may be changed at any time. */
   acknowledges?: boolean;
+  /** A server sends HANDSHAKE_DONE when the handshake is complete. Default true. */
+  confirms?: boolean;
   /** Keeps what it receives in `frames`. Default true. */
   keepsFrames?: boolean;
 }
@@ -159,6 +161,7 @@ export class HostilePeer {
   readonly #version: VersionInfo;
   readonly #header = new PacketHeader();
   #remoteIdFixed = false;
+  #owesDone = false;
   #receivePhases: PacketKeys[] = [];
 
   constructor(options: HostileOptions) {
@@ -299,6 +302,10 @@ export class HostilePeer {
       if (state.owesAck && this.acknowledges) {
         pieces.push(frame((w) => writeAck(w, state.received, 0, 64)));
         state.owesAck = false;
+      }
+      if (space === APPLICATION && this.#owesDone) {
+        pieces.push(Uint8Array.of(FRAME.HANDSHAKE_DONE));
+        this.#owesDone = false;
       }
       let { out } = state;
       state.out = new Uint8Array(0);
@@ -472,6 +479,8 @@ export class HostilePeer {
         const keys = PacketKeys.fromSecret(nodeProvider, this.#version, event.suite, event.secret);
         if (event.direction === 'send') state.send = keys;
         else state.receive = keys;
+      } else if (event.type === 'complete') {
+        this.#owesDone = this.role === 'server' && this.#options.confirms !== false;
       } else if (event.type === 'sign') {
         this.engine.provideSignature(nodeProvider.sign(event.key, event.scheme, event.content));
       } else if (event.type === 'verify') this.engine.provideVerification(null);
