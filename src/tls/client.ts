@@ -391,6 +391,9 @@ class TlsClient extends EngineBase<ClientState> {
     this.emitApplicationKeys('send');
     this.emitApplicationKeys('receive');
     this.machine.to('connected');
+    // Keys that are not needed any more.
+    this.psks = [];
+    this.psk = null;
     this.finish();
   }
 

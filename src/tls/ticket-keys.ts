@@ -14,7 +14,7 @@ import { MAX_PREVIOUS_TICKET_KEYS } from './limits.ts';
 
 /** Makes tickets and opens them again. Replaceable, for instance by a table that hands out its keys. */
 export interface TicketSealer {
-  /** The ticket for this state; `null` if none is to be issued now. */
+  /** The ticket for this state, at most some 16,000 bytes; `null` if none is to be issued now. Must not throw. */
   seal(state: Uint8Array): Uint8Array | null;
   /** The state, or `null` if the ticket is not one of ours or no longer known. Never throws on any ticket. */
   open(ticket: Uint8Array): Uint8Array | null;
