@@ -17,6 +17,8 @@ export interface CorePairOptions extends CoreDriverOptions {
   readonly scenario?: Scenario;
   /** Default 4. */
   readonly family?: 4 | 6;
+  /** Another pair: this one shares its hosts, link and clock, and has ports of its own. Its seed and scenario count. */
+  readonly beside?: CorePair;
 }
 
 /**
@@ -39,19 +41,28 @@ export class CorePair {
   readonly nat: VirtualNat | null;
 
   private readonly options: CorePairOptions;
+  /** How many pairs share the hosts with this one that were there before. */
+  private readonly place: number;
   private clientDriver: CoreDriver | null = null;
   private serverDriver: CoreDriver | null = null;
 
   constructor(options: CorePairOptions) {
-    const { seed, scenario = simpleP2p(), family = 4 } = options;
+    const { seed, scenario = simpleP2p(), family = 4, beside } = options;
     this.options = options;
-    this.network = new VirtualNetwork({ seed });
-    this.clock = this.network.clock;
-    this.clientHost = this.network.addHost('client', CLIENT_IPS);
-    this.serverHost = this.network.addHost('server', SERVER_IPS);
+    this.place = beside === undefined ? 0 : beside.place + 1;
     const at = family === 4 ? 0 : 1;
-    this.clientAddress = { address: CLIENT_IPS[at], port: 50000, family };
-    this.serverAddress = { address: SERVER_IPS[at], port: 4433, family };
+    this.clientAddress = { address: CLIENT_IPS[at], port: 50000 + this.place, family };
+    this.serverAddress = { address: SERVER_IPS[at], port: 4433 + this.place, family };
+    this.network = beside?.network ?? new VirtualNetwork({ seed });
+    this.clock = this.network.clock;
+    this.clientHost = beside?.clientHost ?? this.network.addHost('client', CLIENT_IPS);
+    this.serverHost = beside?.serverHost ?? this.network.addHost('server', SERVER_IPS);
+    if (beside !== undefined) {
+      this.toServer = beside.toServer;
+      this.toClient = beside.toClient;
+      this.nat = beside.nat;
+      return;
+    }
     const { toServer, toClient, nat } = scenario;
     const link = this.network.link(this.clientHost, this.serverHost, toServer, toClient);
     this.toServer = link.forward;

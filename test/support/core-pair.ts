@@ -31,6 +31,8 @@ export interface PairOptions {
   identity?: TestIdentity;
   /** Sees each first datagram; changes how the server begins. Null: there is no server for it. */
   accept?: (first: FirstDatagram) => Partial<ConnectionStart> | null;
+  /** Another pair whose hosts and link this one shares; its scenario counts. */
+  beside?: TestPair;
 }
 
 /** A datagram for which there is no server yet. */
@@ -76,6 +78,7 @@ export class TestPair {
     this.pair = new CorePair({
       seed,
       ...(options.scenario === undefined ? {} : { scenario: options.scenario }),
+      ...(options.beside === undefined ? {} : { beside: options.beside.pair }),
     });
     const { clock, clientAddress, serverAddress } = this.pair;
     const random = seededRandom(seed);
