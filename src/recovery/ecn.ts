@@ -32,6 +32,8 @@ export class EcnValidator {
   #sent = 0;
   #acked = 0;
   #lost = 0;
+  /** Of marked packets nobody will ever hear again: their keys are gone. */
+  #forgotten = 0;
   /** Marked packets that arrived as something else than CE. */
   #unharmed = 0;
   #testEnd: number = Number.POSITIVE_INFINITY;
@@ -54,7 +56,7 @@ export class EcnValidator {
       if (this.#sent === 0) this.#testEnd = now + ECN_TEST_TIMEOUTS * probeTimeout;
       else if (this.#sent >= ECN_TEST_PACKETS || now >= this.#testEnd) {
         this.state = 'unknown';
-        this.#checkLost();
+        this.#judge();
       }
     }
     this.mark = this.state === 'testing' || this.state === 'capable' ? 2 : 0;
@@ -69,7 +71,13 @@ export class EcnValidator {
   /** A packet with a mark was declared lost. */
   onLost(): void {
     this.#lost++;
-    this.#checkLost();
+    this.#judge();
+  }
+
+  /** A packet with a mark is forgotten without a verdict. */
+  onForgotten(): void {
+    this.#forgotten++;
+    this.#judge();
   }
 
   /**
@@ -95,7 +103,7 @@ export class EcnValidator {
     this.#acked += acked;
     this.#unharmed += newEct0;
     this.ceCount += newCe;
-    if (acked > 0) this.#judge();
+    this.#judge();
     return newCe > 0;
   }
 
@@ -106,15 +114,22 @@ export class EcnValidator {
   }
 
   #judge(): void {
-    if (this.state === 'capable') return;
-    if (this.#unharmed > 0) this.state = 'capable';
-    // A path that marks every single packet says nothing by it. RFC 9000 appendix A.4.
-    else if (this.#acked >= ECN_TEST_PACKETS) this.#fail();
+    if (this.state !== 'testing' && this.state !== 'unknown') return;
+    if (this.#acked > 0 && this.#unharmed > 0) {
+      this.state = 'capable';
+      return;
+    }
+    const isOver = this.state === 'unknown' || this.#sent >= ECN_TEST_PACKETS;
+    if (!isOver || this.#acked + this.#lost + this.#forgotten < this.#sent) return;
+    // All marked packets were lost, or marked CE: a sound path does not do that. RFC 9000 appendix A.4.
+    if (this.#acked + this.#lost > 0) this.#fail();
+    else this.#restart();
   }
 
-  #checkLost(): void {
-    const over = this.state === 'unknown' || (this.state === 'testing' && this.#sent >= ECN_TEST_PACKETS);
-    if (over && this.#acked === 0 && this.#lost >= this.#sent) this.#fail();
+  /** The test told nothing. */
+  #restart(): void {
+    this.state = 'testing';
+    this.#sent = this.#forgotten = 0;
   }
 
   #fail(): void {

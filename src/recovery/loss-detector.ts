@@ -132,6 +132,7 @@ export class LossDetector {
     const flags = sent.flags(slot);
     let persistent = false;
     state.settle(slot);
+    if ((flags & SentFlag.ECT0) !== 0) path.ecn.onLost();
     // Nobody promised to acknowledge an ACK-only packet, so that it was lost means nothing.
     if ((flags & SentFlag.IN_FLIGHT) !== 0) {
       const size = sent.size(slot);
@@ -142,7 +143,6 @@ export class LossDetector {
       const isMtuProbe = (flags & SentFlag.MTU_PROBE) !== 0;
       // A probe belongs to no loss episode, whenever it left.
       state.lost.add(sent.packetNumber(slot), isMtuProbe ? Number.POSITIVE_INFINITY : sentTime, now, path);
-      if ((flags & SentFlag.ECT0) !== 0) path.ecn.onLost();
       if (!isMtuProbe) {
         const isAppLimited = (flags & SentFlag.APP_LIMITED) !== 0;
         path.onCongestionLoss(

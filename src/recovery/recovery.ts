@@ -422,6 +422,7 @@ export class Recovery {
       if ((flags & SentFlag.OUTSTANDING) === 0) continue;
       state.settle(slot);
       if ((flags & SentFlag.IN_FLIGHT) !== 0) sent.path(slot)?.onDiscarded(sent.size(slot));
+      if ((flags & SentFlag.ECT0) !== 0) sent.path(slot)?.ecn.onForgotten();
       if (resend) sent.takeTokens(slot, state.space, this.#lostSink);
     }
     state.clear();

@@ -1,6 +1,7 @@
 /** What issue-sized transfers make of a link under each congestion controller, and how flows get on with each other. */
 import assert from 'node:assert/strict';
 import type { TransportConfig } from '../../src/connection/config.ts';
+import { Bbr } from '../../src/recovery/bbr.ts';
 import type { LinkOptions } from '../../src/sim/link.ts';
 import { type Scenario, simpleP2p } from '../../src/sim/scenarios.ts';
 import { TestPair } from '../support/core-pair.ts';
@@ -116,3 +117,117 @@ for (const other of ['reno', 'cubic']) {
     assert.ok(share > 0.15 && share < 0.85, `${share} for bbr`);
   });
 }
+
+scenario('C81 the controller is switched during a transfer, which goes on and comes whole', (seed) => {
+  const pair = pairOf(seed, simpleP2p(), { congestionControl: 'cubic' });
+  pair.runUntil(() => pair.isEstablished);
+  const start = pair.now;
+  const names = ['bbr', 'reno', 'bbr2', 'cubic'];
+  let next = 1000;
+  pair.onServer = (server, now) => {
+    if (now < next || names.length === 0) return;
+    const { recovery } = server.paths.active;
+    const { window } = recovery.congestion;
+    recovery.setCongestionControl(names.shift() as string);
+    assert.equal(recovery.congestion.window, window);
+    next = now + 1000;
+  };
+  pair.fetch([10 * MIB]);
+  assert.deepEqual(names, []);
+  const share = (80 * MIB) / (pair.now - start) / payloadCapacity(10_000_000);
+  assert.ok(share > 0.85, `${share} of the link`);
+});
+
+for (const congestionControl of ['reno', 'cubic', 'bbr']) {
+  scenario(
+    `C84 RFC 9000 §13.4.2 ${congestionControl} answers CE marks, so that nothing need be dropped`,
+    (seed) => {
+      const link = simpleP2p({ queue: 100, markAbove: 20 });
+      const pair = pairOf(seed, link, { congestionControl, ecn: true });
+      const share = goodput(pair, 4 * MIB) / payloadCapacity(10_000_000);
+      const { ecn } = recoveryOf(pair);
+      assert.equal(ecn.state, 'capable');
+      const { counters } = pair.pair.toClient;
+      assert.ok(
+        counters.ceMarked > 0 && ecn.ceCount === counters.ceMarked,
+        `${ecn.ceCount} of ${counters.ceMarked}`,
+      );
+      assert.equal(counters.dropped.queue, 0);
+      assert.ok(counters.longestQueue < 100);
+      assert.ok(share > 0.85, `${share} of the link`);
+    },
+  );
+}
+
+const MANGLERS: readonly (readonly [string, LinkOptions])[] = [
+  ['clears marks', { ecn: 'bleach' }],
+  ['turns ECT(0) into ECT(1)', { ecn: (ecn) => (ecn === 2 ? 1 : ecn) }],
+  ['marks every packet CE', { ecn: (ecn) => (ecn === 0 ? 0 : 3) }],
+];
+
+for (const [what, options] of MANGLERS) {
+  scenario(`C84 RFC 9000 §13.4.2 on a path that ${what} ECN is given up and the transfer goes on`, (seed) => {
+    const pair = pairOf(seed, simpleP2p(options), { ecn: true });
+    goodput(pair, MIB);
+    assert.equal(recoveryOf(pair).ecn.state, 'failed');
+    assert.equal(pair.client.paths.active.recovery.ecn.state, 'failed');
+    assert.equal(pair.clientApp.whole, 1);
+  });
+}
+
+scenario(
+  'C84 RFC 9000 §13.4.2 on a path that drops what is marked the connection comes about without marks',
+  (seed) => {
+    const drops = (packet: { ecn: number }) => packet.ecn !== 0;
+    const pair = pairOf(seed, simpleP2p({ drop: drops }), { ecn: true });
+    goodput(pair, MIB);
+    assert.equal(pair.client.paths.active.recovery.ecn.state, 'failed');
+    assert.equal(pair.clientApp.whole, 1);
+  },
+);
+
+for (const congestionControl of ['reno', 'cubic', 'bbr']) {
+  scenario(`C80 ${congestionControl} takes reductions back that mere reordering caused`, (seed) => {
+    const link = simpleP2p({ queue: 1000, reordering: 0.005, reorderDelay: 12 });
+    const pair = pairOf(seed, link, { congestionControl });
+    const share = goodput(pair, 4 * MIB) / payloadCapacity(10_000_000);
+    const { counters, undoCount } = recoveryOf(pair);
+    assert.ok(counters.packetsSpuriouslyLost > 0 && undoCount > 0, `${undoCount} undone`);
+    assert.ok(share > 0.9, `${share} of the link`);
+  });
+}
+
+scenario(
+  'C82 RFC 9002 §7.7 while bbr cruises, packets enter the link at its rate, within a tenth',
+  (seed) => {
+    const pair = pairOf(seed, simpleP2p(), { congestionControl: 'bbr' });
+    pair.runUntil(() => pair.isEstablished);
+    const { toClient } = pair.pair;
+    const recovery = recoveryOf(pair);
+    let first = Number.NaN;
+    let last = Number.NaN;
+    let bytes = 0;
+    let rate = 0;
+    const gaps: number[] = [];
+    toClient.options = {
+      ...toClient.options,
+      drop: (packet) => {
+        const { congestion } = recovery;
+        if (!(congestion instanceof Bbr) || congestion.state !== 'cruise' || packet.time < 1000) return false;
+        rate = recovery.pacingRate;
+        if (Number.isNaN(first)) first = packet.time;
+        else if (packet.time - last > 100) first = Number.POSITIVE_INFINITY;
+        else if (packet.time < first + 500) {
+          bytes += packet.bytes.length;
+          gaps.push(packet.time - last);
+        }
+        last = packet.time;
+        return false;
+      },
+    };
+    pair.fetch([4 * MIB]);
+    const measured = bytes / gaps.reduce((sum, gap) => sum + gap, 0);
+    assert.ok(gaps.length > 100 && Math.abs(measured / rate - 1) < 0.1, `${measured} for ${rate}`);
+    assert.ok(Math.max(...gaps) < (3 * 1452) / rate, 'no pauses, so no bursts either');
+  },
+);
