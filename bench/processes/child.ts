@@ -6,8 +6,15 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 
 /** Starts a module in a process of its own. */
-export function startChild(file: string, args: readonly string[], nodeArgs: readonly string[] = []): ChildProcess {
-  return fork(file, args, { execArgv: [...process.execArgv, ...nodeArgs], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+export function startChild(
+  file: string,
+  args: readonly string[],
+  nodeArgs: readonly string[] = [],
+): ChildProcess {
+  return fork(file, args, {
+    execArgv: [...process.execArgv, ...nodeArgs],
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
 }
 
 /** The next message of a child; an error if it ends first. */
