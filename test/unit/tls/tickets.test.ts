@@ -5,7 +5,7 @@ import { Alert } from '../../../src/tls/alerts.ts';
 import { Level } from '../../../src/tls/level.ts';
 import { MAX_TICKETS } from '../../../src/tls/limits.ts';
 import { toHex } from '../../../src/util/bytes.ts';
-import { editClientHello, message, ticketMessage } from '../../support/tls-messages.ts';
+import { editClientHello, message, number, ticketMessage } from '../../support/tls-messages.ts';
 import { handshake, TlsPair } from '../../support/tls-pair.ts';
 
 test('RFC 8446 §4.6.1 a ticket is handed on with its fields and a secret of its own', () => {
@@ -52,6 +52,20 @@ test('RFC 9001 §4.6.1 a ticket that limits early data otherwise than by 0xfffff
   const pair = handshake();
   pair.inject('client', Level.APPLICATION, ticketMessage({ earlyData: 16384 }));
   assert.equal(pair.alert?.error.alert, Alert.ILLEGAL_PARAMETER);
+});
+
+test('RFC 8446 §4.6.1 a ticket is kept for a week at most, and not at all if its lifetime is zero', () => {
+  const pair = handshake({ client: { wallTime: () => 5_000_000 } });
+  for (const lifetime of [0, 7200, 604_800, 604_801, 0xffffffff]) {
+    const raw = ticketMessage();
+    raw.set(number(lifetime, 4), 4);
+    pair.inject('client', Level.APPLICATION, raw);
+  }
+  pair.pump();
+  assert.deepEqual(
+    pair.of('client', 'ticket').map((event) => event.session?.lifetime ?? null),
+    [null, 7200, 604_800, 604_800, 604_800],
+  );
 });
 
 test('RFC 8446 §4.6.1 an empty or malformed ticket is refused', () => {
