@@ -136,7 +136,7 @@ export class Closer {
       if (!BUILDER.openPacket(space, parts.header, parts.recovery.largestAcked(space.index))) break;
       // RFC 9000 §10.2.3: what the application says may not be seen before the handshake protects it.
       const hidden = cause.isApplication && space.index !== Space.APPLICATION;
-      const reason = hidden ? NO_REASON : REASON_ENCODER.encode(cause.reason).subarray(0, MAX_REASON_LENGTH);
+      const reason = hidden ? NO_REASON : encodeReason(cause.reason);
       const code = hidden ? TransportErrorCode.APPLICATION_ERROR : cause.errorCode;
       const frameType = hidden ? 0 : this.#frameType;
       if (BUILDER.writer.remaining < CLOSE_FRAME_SIZE + reason.length) break;
@@ -172,6 +172,12 @@ function remoteError(isApplication: boolean, errorCode: bigint, reason: string):
     type: 'transport',
     remote: true,
   });
+}
+
+/** UTF-8, cut between characters. */
+function encodeReason(reason: string): Uint8Array {
+  const bytes = new Uint8Array(MAX_REASON_LENGTH);
+  return bytes.subarray(0, REASON_ENCODER.encodeInto(reason, bytes).written);
 }
 
 /** A peer's text in a message of ours: no control characters reach a terminal or a log. */

@@ -7,12 +7,16 @@ import type { PacketNumberSpace } from './space.ts';
 /** NEW_TOKEN frames that wait to be acknowledged. */
 export const MAX_TOKENS = 4;
 
+/** NEW_TOKEN frames of the server that are heeded on one connection. */
+export const MAX_TOKENS_TAKEN = 64;
+
 export class Control implements SendingPart {
   readonly #application: PacketNumberSpace;
   #handshakeDone = false;
   #ping = false;
   readonly #tokens: { id: number; token: Uint8Array; pending: boolean }[] = [];
   #nextTokenId = 0;
+  #tokensTaken = 0;
 
   constructor(application: PacketNumberSpace) {
     this.#application = application;
@@ -36,6 +40,11 @@ export class Control implements SendingPart {
     this.#tokens.push({ id: this.#nextTokenId++, token, pending: true });
     this.#pend();
     return true;
+  }
+
+  /** A token came from the server. False if there were enough. */
+  acceptToken(): boolean {
+    return ++this.#tokensTaken <= MAX_TOKENS_TAKEN;
   }
 
   write(packet: PacketBuilder): void {

@@ -90,7 +90,7 @@ export class CryptoStream implements SendingPart {
   }
 
   /**
-   * Takes a CRYPTO frame's data and gives out what is now in order, piece by piece. The bytes handed to `deliver` are
+   * Takes a CRYPTO frame's data, returns whether any of it was new, and gives out what is now in order, piece by piece. The bytes handed to `deliver` are
    * valid only during the call. Throws CRYPTO_BUFFER_EXCEEDED (RFC 9000 §7.5).
    */
   receive(
@@ -99,9 +99,9 @@ export class CryptoStream implements SendingPart {
     start: number,
     length: number,
     deliver: (bytes: Uint8Array) => void,
-  ): void {
+  ): boolean {
     const end = offset + length;
-    if (end <= this.#readOffset) return;
+    if (end <= this.#readOffset) return false;
     if (end - this.#readOffset > MAX_CRYPTO_BUFFER) throw exceeded('more than 65536 bytes are out of order');
     if (offset <= this.#readOffset) {
       const from = start + this.#readOffset - offset;
@@ -109,13 +109,14 @@ export class CryptoStream implements SendingPart {
       this.#heldRanges?.remove(0, end);
       deliver(bytes.subarray(from, start + length));
       this.#deliverHeld(deliver);
-      return;
+      return true;
     }
     this.#held ??= new Uint8Array(MAX_CRYPTO_BUFFER);
     this.#heldRanges ??= new RangeSet();
     this.#hold(offset, bytes, start, length);
-    this.#heldRanges.add(offset, end);
+    const added = this.#heldRanges.add(offset, end);
     if (this.#heldRanges.size > MAX_CRYPTO_PIECES) throw exceeded('too many separate pieces');
+    return added > 0;
   }
 
   /** Bytes wait for a gap to be filled; at a key change that is an error (RFC 9001 §4.1.3). */

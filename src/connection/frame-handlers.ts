@@ -20,12 +20,13 @@ export interface ReceivedPacket {
   dcidLength: number;
 }
 
+/** Returns whether the frame changed anything; see `UselessFrames`. */
 export type FrameHandler = (
   parts: ConnectionParts,
   frame: Frame,
   bytes: Uint8Array,
   packet: ReceivedPacket,
-) => void;
+) => boolean;
 
 /** The handler of a frame kind; `undefined` where there is nothing to do. */
 export function frameHandler(kind: number): FrameHandler | undefined {
@@ -40,16 +41,17 @@ HANDLERS[FRAME.ACK] = (parts, frame, _bytes, packet) => {
   const application = space.index === Space.APPLICATION;
   // RFC 9000 §19.3: in microseconds, scaled by the exponent that the peer announced.
   const delay = application ? (frame.ackDelay * 2 ** remoteParameters.ackDelayExponent) / 1000 : 0;
-  recovery.onAck(space.index, frame, delay, now);
-  if (!application) return;
+  const isNews = recovery.onAck(space.index, frame, delay, now);
+  if (!application) return isNews;
   space.phases?.onAcknowledged(recovery.largestAcked(space.index));
   parts.streams.setRtt(packet.path.recovery.rtt.smoothed);
+  return isNews;
 };
 
 HANDLERS[FRAME.CRYPTO] = (parts, frame, bytes, { space, now }) => {
   // The frame before it in the packet may have ended the space.
-  if (space.discarded) return;
-  space.crypto.receive(frame.offset, bytes, frame.dataStart, frame.length, (piece) => {
+  if (space.discarded) return false;
+  return space.crypto.receive(frame.offset, bytes, frame.dataStart, frame.length, (piece) => {
     parts.handshake.receive(space.index, piece, now);
   });
 };
@@ -68,33 +70,41 @@ HANDLERS[FRAME.STREAMS_BLOCKED_UNI] = (parts, frame) => parts.streams.onStreamsB
 
 HANDLERS[FRAME.NEW_TOKEN] = (parts, frame, bytes) => {
   if (parts.isServer) throw violation(FRAME.NEW_TOKEN, 'NEW_TOKEN from a client');
+  if (!parts.control.acceptToken()) return false;
   parts.emit({ type: 'new-token', token: copyBytes(bytes, frame.dataStart, frame.dataStart + frame.length) });
+  return true;
 };
 
 HANDLERS[FRAME.NEW_CONNECTION_ID] = (parts, frame, bytes) => {
-  if (parts.remoteIds.onNew(frame, bytes)) parts.paths.replaceRetiredIds();
+  const { remoteIds, paths } = parts;
+  const before = remoteIds.changes;
+  if (remoteIds.onNew(frame, bytes)) paths.replaceRetiredIds();
+  return remoteIds.changes !== before;
 };
 
 HANDLERS[FRAME.RETIRE_CONNECTION_ID] = (parts, frame, bytes, { dcidStart, dcidLength }) => {
-  parts.localIds.onRetire(frame, bytes, dcidStart, dcidLength);
+  return parts.localIds.onRetire(frame, bytes, dcidStart, dcidLength);
 };
 
 HANDLERS[FRAME.PATH_CHALLENGE] = (parts, frame, bytes, { path }) => {
-  parts.paths.onChallenge(path, bytes.subarray(frame.dataStart, frame.dataStart + 8));
+  return parts.paths.onChallenge(path, bytes.subarray(frame.dataStart, frame.dataStart + 8));
 };
 
 HANDLERS[FRAME.PATH_RESPONSE] = (parts, frame, bytes, { now }) => {
-  parts.paths.onResponse(bytes.subarray(frame.dataStart, frame.dataStart + 8), now);
+  return parts.paths.onResponse(bytes.subarray(frame.dataStart, frame.dataStart + 8), now);
 };
 
 HANDLERS[FRAME.CONNECTION_CLOSE] = (parts, frame, bytes, { now }) => {
   parts.closer.onPeerClose(frame, bytes, now, parts.closingPeriod());
+  return true;
 };
 HANDLERS[FRAME.CONNECTION_CLOSE_APPLICATION] = HANDLERS[FRAME.CONNECTION_CLOSE];
 
 HANDLERS[FRAME.HANDSHAKE_DONE] = (parts) => {
   if (parts.isServer) throw violation(FRAME.HANDSHAKE_DONE, 'HANDSHAKE_DONE from a client');
-  if (!parts.handshake.isConfirmed) parts.onConfirmed();
+  if (parts.handshake.isConfirmed) return false;
+  parts.onConfirmed();
+  return true;
 };
 
 HANDLERS[FRAME.DATAGRAM] = () => {

@@ -117,12 +117,12 @@ export class LocalIds implements SendingPart {
   }
 
   /** RETIRE_CONNECTION_ID (RFC 9000 §19.16). `used` is the id that the packet with the frame was sent to. */
-  onRetire(frame: Frame, bytes: Uint8Array, usedStart: number, usedLength: number): void {
+  onRetire(frame: Frame, bytes: Uint8Array, usedStart: number, usedLength: number): boolean {
     const sequence = frame.sequence;
     if (sequence >= this.#nextSequence) throw violation('retires an id that was never issued');
     if (this.isZeroLength) throw violation('retires a zero-length id');
     const at = this.#ids.findIndex((id) => id.sequence === sequence);
-    if (at < 0) return;
+    if (at < 0) return false;
     const id = this.#ids[at] as LocalId;
     if (sameBytes(id.connectionId, bytes, usedStart, usedLength))
       throw violation('retires the id it was sent to');
@@ -132,6 +132,7 @@ export class LocalIds implements SendingPart {
     if (this.#retired.length < MAX_RETIRED_KEPT) this.#retired.push(id.connectionId);
     this.#emit({ type: 'id-retired', connectionId: id.connectionId });
     this.#target();
+    return true;
   }
 
   write(packet: PacketBuilder): void {

@@ -85,16 +85,17 @@ export class Paths implements SendingPart {
   }
 
   /** PATH_CHALLENGE (RFC 9000 §8.2.2): answered on the path it came on, once, and never again. */
-  onChallenge(path: Path, data: Uint8Array): void {
-    if (path.responses.length >= MAX_PATH_RESPONSES) return;
+  onChallenge(path: Path, data: Uint8Array): boolean {
+    if (path.responses.length >= MAX_PATH_RESPONSES) return false;
     path.responses.push(copyBytes(data));
     this.#host.setPathPending(true);
+    return true;
   }
 
   /** PATH_RESPONSE (RFC 9000 §8.2.3): an unknown one is ignored, as it may answer a challenge that was given up. */
-  onResponse(data: Uint8Array, now: number): void {
+  onResponse(data: Uint8Array, now: number): boolean {
     const path = this.all.find((each) => each.challenges.some((challenge) => equal(challenge, data)));
-    if (path === undefined) return;
+    if (path === undefined) return false;
     path.challenges.length = 0;
     path.challengePending = false;
     path.deadline = Number.POSITIVE_INFINITY;
@@ -106,6 +107,7 @@ export class Paths implements SendingPart {
     // RFC 9000 §8.2.1: the peer receives there; whether it receives 1200 bytes is another question.
     if (!path.isChallengeFull) this.#challenge(path, now);
     if (path === this.#candidate) this.#activate(path, now);
+    return true;
   }
 
   /** Ids were retired under paths that used them: each takes another, or ends. */

@@ -15,6 +15,7 @@ import { frameHandler, type ReceivedPacket } from './frame-handlers.ts';
 import type { ConnectionParts } from './parts.ts';
 import type { Path } from './path.ts';
 import { type PacketNumberSpace, Space } from './space.ts';
+import { UselessFrames } from './useless-frames.ts';
 
 export class Receiver {
   readonly #parts: ConnectionParts;
@@ -31,6 +32,8 @@ export class Receiver {
   #readable = 0;
   /** Largest 1-RTT packet number that was not a mere probe, to follow migration in order (RFC 9000 §9.3). */
   #largestNonProbing = -1;
+
+  readonly #useless = new UselessFrames();
 
   constructor(parts: ConnectionParts, originalId: Uint8Array | null) {
     this.#parts = parts;
@@ -235,6 +238,7 @@ export class Receiver {
     const allowed = PACKET_BIT[type] as number;
     let ackEliciting = false;
     let probing = true;
+    let useless = 0;
     while (reader.offset < payloadEnd) {
       readFrame(reader, FRAME_RECORD);
       const rule = frameRule(FRAME_RECORD.type);
@@ -250,9 +254,16 @@ export class Receiver {
       if (FRAME_RECORD.kind === FRAME.CONNECTION_CLOSE && this.#isForgeable(type)) continue;
       if (rule.ackEliciting) ackEliciting = true;
       if (!rule.probing) probing = false;
-      frameHandler(FRAME_RECORD.kind)?.(parts, FRAME_RECORD, bytes, packet);
+      const handler = frameHandler(FRAME_RECORD.kind);
+      if (
+        handler === undefined
+          ? FRAME_RECORD.kind === FRAME.PING
+          : !handler(parts, FRAME_RECORD, bytes, packet)
+      )
+        useless++;
       if (!parts.state.isOpen) return;
     }
+    this.#useless.onPacket(useless, FRAME_RECORD.type);
     if (!space.discarded) space.acks.received(number, ackEliciting, now, this.#ecn);
     if (type === PacketType.ONE_RTT && !probing && number > this.#largestNonProbing) {
       this.#largestNonProbing = number;

@@ -21,6 +21,8 @@ export interface RemoteId {
 export class RemoteIds implements SendingPart {
   /** Ids that we keep: our active_connection_id_limit (RFC 9000 §18.2). */
   limit: number;
+  /** Counts ids that came and ids that were retired. */
+  changes = 0;
   readonly #emit: (event: ConnectionEvent) => void;
   readonly #setPending: (pending: boolean) => void;
   /** The id of the handshake, whatever became of it. */
@@ -112,6 +114,7 @@ export class RemoteIds implements SendingPart {
     }
     if (this.#wasRetired(sequence)) return retiredUsed;
     this.#ids.push({ sequence, connectionId, resetToken, used: false });
+    this.changes++;
     if (this.#ids.length > this.limit) {
       throw fault(TransportErrorCode.CONNECTION_ID_LIMIT_ERROR, `more than ${this.limit} ids`);
     }
@@ -172,6 +175,7 @@ export class RemoteIds implements SendingPart {
   #queueRetirement(sequence: number | bigint): void {
     this.#toRetire.push(sequence);
     this.#unacked.add(sequence);
+    this.changes++;
     // Numbers above 2^53 cannot be told apart in the range set; they are merely not remembered.
     if (typeof sequence === 'number') this.#retired.add(sequence, sequence + 1);
     // RFC 9000 §5.1.2: retirements that the peer does not acknowledge may not pile up.

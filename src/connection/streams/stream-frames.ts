@@ -1,5 +1,6 @@
 // What frames of the peer do to streams: may it send them here, and does it keep to the limits (RFC 9000 §19.4 to
-// §19.14). Every fault is a `TransportError`. Frames were decoded and allowed in their packet before.
+// §19.14). Every fault is a `TransportError`. Frames were decoded and allowed in their packet before. Each handler
+// returns whether the frame changed anything.
 
 import { TransportError, TransportErrorCode } from '../../errors.ts';
 import type { Frame } from '../../wire/frame.ts';
@@ -19,69 +20,86 @@ export class StreamFrames {
   }
 
   /** RFC 9000 §19.8. Copies what it keeps of `bytes`. */
-  onStream(frame: Frame, bytes: Uint8Array, now: number): void {
+  onStream(frame: Frame, bytes: Uint8Array, now: number): boolean {
     const set = this.#set;
     set.stats.bytesReceived += frame.length;
+    const opened = set.table.openedTotal;
     const stream = this.#receiving(frame);
-    if (stream === undefined) return;
+    if (stream === undefined) return false;
+    const { recv } = stream;
+    const { finalSize } = recv;
+    const known = set.meter.bytes + recv.window.received;
     set.window.touch(now);
     stream.recv.window.touch(now);
     if (stream.recv.receive(frame, bytes, set.window)) set.readable.insert(stream.readable);
-    if (stream.recv.discarding) this.#afterDiscard(stream);
+    // The meter falls only when something is read or dropped.
+    const isNews =
+      set.meter.bytes + recv.window.received !== known ||
+      recv.finalSize !== finalSize ||
+      set.table.openedTotal !== opened;
+    if (recv.discarding) this.#afterDiscard(stream);
+    return isNews;
   }
 
   /** RFC 9000 §19.4. */
-  onResetStream(frame: Frame): void {
+  onResetStream(frame: Frame): boolean {
     const set = this.#set;
     const stream = this.#receiving(frame);
-    if (stream === undefined || !stream.recv.reset(frame, set.window)) return;
+    if (stream === undefined || !stream.recv.reset(frame, set.window)) return false;
     set.stats.resetStreamsRemote++;
     set.notify(stream, NoticeBit.RESET);
     if (!stream.recv.discarding) set.readable.insert(stream.readable);
     this.#afterDiscard(stream);
+    return true;
   }
 
   /** RFC 9000 §19.5, §3.5: answered with RESET_STREAM unless the stream is over. */
-  onStopSending(frame: Frame): void {
+  onStopSending(frame: Frame): boolean {
     const stream = this.#sending(frame);
-    if (stream === undefined) return;
-    if (stream.send.stopCode !== null || stream.send.state === SendState.DATA_RECVD) return;
+    if (stream === undefined) return false;
+    if (stream.send.stopCode !== null || stream.send.state === SendState.DATA_RECVD) return false;
     stream.send.stopCode = frame.errorCode;
-    if (stream.send.state > SendState.DATA_SENT) return;
+    if (stream.send.state > SendState.DATA_SENT) return false;
     this.#set.stats.stoppedStreamsRemote++;
     this.#writing.stop(stream, frame.errorCode);
+    return true;
   }
 
   /** RFC 9000 §19.9. */
-  onMaxData(frame: Frame): void {
-    this.#set.credit.raise(frame.limit);
+  onMaxData(frame: Frame): boolean {
+    return this.#set.credit.raise(frame.limit);
   }
 
   /** RFC 9000 §19.10. */
-  onMaxStreamData(frame: Frame): void {
+  onMaxStreamData(frame: Frame): boolean {
     const stream = this.#sending(frame);
-    if (stream !== undefined) this.#set.raiseStream(stream, frame.limit);
+    return stream !== undefined && this.#set.raiseStream(stream, frame.limit);
   }
 
   /** RFC 9000 §19.11. The lowest bit of the type says the direction. */
-  onMaxStreams(frame: Frame): void {
-    this.#set.outgoing[(frame.type & 1) as 0 | 1].raise(frame.limit);
+  onMaxStreams(frame: Frame): boolean {
+    return this.#set.outgoing[(frame.type & 1) as 0 | 1].raise(frame.limit);
   }
 
   /** RFC 9000 §19.12. Credit is granted as data are read; being asked for it changes nothing. */
-  onDataBlocked(_frame: Frame): void {
+  onDataBlocked(_frame: Frame): boolean {
     this.#set.stats.dataBlockedReceived++;
+    return false;
   }
 
   /** RFC 9000 §19.13. Opens the stream, as every frame of its sender does. */
-  onStreamDataBlocked(frame: Frame): void {
-    this.#set.stats.streamDataBlockedReceived++;
+  onStreamDataBlocked(frame: Frame): boolean {
+    const { stats, table } = this.#set;
+    stats.streamDataBlockedReceived++;
+    const opened = table.openedTotal;
     this.#receiving(frame);
+    return table.openedTotal !== opened;
   }
 
   /** RFC 9000 §19.14. */
-  onStreamsBlocked(_frame: Frame): void {
+  onStreamsBlocked(_frame: Frame): boolean {
     this.#set.stats.streamsBlockedReceived++;
+    return false;
   }
 
   /** Bytes were dropped unread: their credit is the connection's, and the stream may be over. */

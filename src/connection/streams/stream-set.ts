@@ -162,11 +162,12 @@ export class StreamSet {
     for (const stream of this.table.values()) this.raiseStream(stream, this.#remoteLimit(stream.id));
   }
 
-  /** The peer grants a stream more credit. */
-  raiseStream(stream: Stream, limit: number): void {
+  /** The peer grants a stream more credit. False if it is no more than before. */
+  raiseStream(stream: Stream, limit: number): boolean {
     const wasWritable = stream.isWritable;
-    if (!stream.send.credit.raise(limit)) return;
+    if (!stream.send.credit.raise(limit)) return false;
     if (!wasWritable && stream.isWritable) this.writable.insert(stream.writable);
+    return true;
   }
 
   /** Bytes that the connection as a whole lets any stream write now. */

@@ -44,6 +44,12 @@ export class StreamTable {
     return this.#open.get(id);
   }
 
+  /** How many streams of all types were ever opened. */
+  get openedTotal(): number {
+    const [a, b, c, d] = this.#opened;
+    return a + b + c + d;
+  }
+
   /** How many streams of a type were ever opened. */
   openedCount(type: number): number {
     return this.#opened[type];

@@ -90,43 +90,43 @@ export class Streams {
     this.#set.dispose();
   }
 
-  // ---- frames of the peer; faults are thrown as `TransportError` ----
+  // ---- frames of the peer: whether they changed anything; faults are thrown as `TransportError` ----
 
   /** Stream data are copied out of `bytes`. `now` in milliseconds. */
-  onStream(frame: Frame, bytes: Uint8Array, now: number): void {
-    this.#frames.onStream(frame, bytes, now);
+  onStream(frame: Frame, bytes: Uint8Array, now: number): boolean {
+    return this.#frames.onStream(frame, bytes, now);
   }
 
-  onResetStream(frame: Frame): void {
-    this.#frames.onResetStream(frame);
+  onResetStream(frame: Frame): boolean {
+    return this.#frames.onResetStream(frame);
   }
 
-  onStopSending(frame: Frame): void {
-    this.#frames.onStopSending(frame);
+  onStopSending(frame: Frame): boolean {
+    return this.#frames.onStopSending(frame);
   }
 
-  onMaxData(frame: Frame): void {
-    this.#frames.onMaxData(frame);
+  onMaxData(frame: Frame): boolean {
+    return this.#frames.onMaxData(frame);
   }
 
-  onMaxStreamData(frame: Frame): void {
-    this.#frames.onMaxStreamData(frame);
+  onMaxStreamData(frame: Frame): boolean {
+    return this.#frames.onMaxStreamData(frame);
   }
 
-  onMaxStreams(frame: Frame): void {
-    this.#frames.onMaxStreams(frame);
+  onMaxStreams(frame: Frame): boolean {
+    return this.#frames.onMaxStreams(frame);
   }
 
-  onDataBlocked(frame: Frame): void {
-    this.#frames.onDataBlocked(frame);
+  onDataBlocked(frame: Frame): boolean {
+    return this.#frames.onDataBlocked(frame);
   }
 
-  onStreamDataBlocked(frame: Frame): void {
-    this.#frames.onStreamDataBlocked(frame);
+  onStreamDataBlocked(frame: Frame): boolean {
+    return this.#frames.onStreamDataBlocked(frame);
   }
 
-  onStreamsBlocked(frame: Frame): void {
-    this.#frames.onStreamsBlocked(frame);
+  onStreamsBlocked(frame: Frame): boolean {
+    return this.#frames.onStreamsBlocked(frame);
   }
 
   // ---- opening ----
