@@ -66,6 +66,8 @@ export class PathRecovery implements PathModel {
   maxDatagramSize: number;
   bytesInFlight = 0;
 
+  /** When the present batch is due by its pacing rate; 0 if it has nothing that is paced. RFC 9002 §7.7. */
+  releaseTime = 0;
   /** Null while the first slow start, or BBR's Startup, goes on. */
   startupExit: StartupExit | null = null;
   /** Reductions that were taken back, as all their losses turned out to be none. */
@@ -101,9 +103,13 @@ export class PathRecovery implements PathModel {
     return this.pacer.quantum(this.#options.pacing === false ? Number.POSITIVE_INFINITY : this.pacingRate);
   }
 
-  /** When the datagram that left last should be on the wire: for sockets that can wait for it. */
-  get releaseTime(): number {
-    return this.pacer.releaseTime;
+  /**
+   * A datagram, or a batch of segments, is built next: gives the ECN mark of all its packets, and `releaseTime` will be
+   * that of its first packet.
+   */
+  beginBatch(now: number): 0 | 2 {
+    this.releaseTime = 0;
+    return this.ecn.markFor(now, this.rtt.pto);
   }
 
   /** The latest measured rate of delivery, bytes per millisecond; 0 before the first. */
@@ -118,11 +124,6 @@ export class PathRecovery implements PathModel {
 
   get isWindowLimited(): boolean {
     return this.#windowLimitedTime >= this.#latestAckedSentTime;
-  }
-
-  /** The ECN mark of the datagrams that are built from now on; to be asked for before each, or each batch. */
-  markFor(now: number): 0 | 2 {
-    return this.ecn.markFor(now, this.rtt.pto);
   }
 
   /** Bytes that may be sent now: the window's room, as far as the pacer lets it go. Probes need not ask. */
@@ -183,7 +184,9 @@ export class PathRecovery implements PathModel {
     this.counters.bytesSent += size;
     if (this.#reduction.active) this.#reduction.onSent(size);
     this.congestion.onSent?.(now, size, this.bytesInFlight);
-    if (this.#options.pacing !== false) this.pacer.onSent(now, size, this.pacingRate);
+    if (this.#options.pacing === false) return;
+    this.pacer.onSent(now, size, this.pacingRate);
+    if (this.releaseTime === 0) this.releaseTime = this.pacer.releaseTime;
   }
 
   /** A packet that counts as in flight is no longer: acknowledged. The window hears of it separately. */

@@ -68,7 +68,7 @@ for (const congestionControl of ['reno', 'cubic', 'bbr']) {
 scenario('C81 bbr is three times as fast as cubic at 20 Mbit/s, 100 ms and 1 % random loss', (seed) => {
   const link = simpleP2p({ bandwidth: 20_000_000, delay: 50, queue: 100, loss: 0.01 });
   const [cubic, bbr] = ['cubic', 'bbr'].map((congestionControl) =>
-    goodput(pairOf(seed, link, { congestionControl }), 4 * MIB),
+    goodput(pairOf(seed, link, { congestionControl }), 10 * MIB),
   ) as [number, number];
   assert.ok(bbr >= 3 * cubic, `${bbr} and ${cubic} kbit/s`);
 });

@@ -100,7 +100,7 @@ test('C84 a path that marks every packet CE fails after the test', () => {
 function marked(congestionControl: string): Harness {
   const harness = new Harness({}, { ecn: true, congestionControl });
   for (let i = 0; i < 10; i++) {
-    harness.path.markFor(0);
+    harness.path.beginBatch(0);
     harness.send(0);
   }
   return harness;
@@ -121,7 +121,7 @@ for (const congestionControl of ['reno', 'cubic']) {
     assert.equal(path.startupExit?.reason, 'ecn');
     assert.equal(path.counters.packetsLost, 0);
     assert.equal(path.ecn.ceCount, 2);
-    path.markFor(60);
+    path.beginBatch(60);
     harness.send(60);
     recovery.onAck(2, { ...ackOf([0, 10]), type: 3, ect0: 8, ect1: 0, ce: 3 }, 0, 110);
     assert.ok(path.congestion.window < reduced, 'of a packet that left after the reduction');
@@ -146,7 +146,7 @@ test('C84 RFC 9000 §13.4.2.1 an ACK that does not raise the largest number is n
 test('C84 RFC 9000 §13.4.2 lost packets with a mark count, others do not', () => {
   const harness = marked('cubic');
   for (let i = 0; i < 4; i++) {
-    harness.path.markFor(10);
+    harness.path.beginBatch(10);
     harness.send(10);
   }
   assert.equal(harness.path.ecn.state, 'unknown');

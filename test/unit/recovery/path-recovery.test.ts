@@ -187,8 +187,12 @@ test('C82 RFC 9002 §7.7 datagrams are released one by one at the pacing rate, w
   let last = Number.NaN;
   for (let sent = 0; sent < 150; sent++) {
     now = path.timeToSend(now, 1200);
+    path.beginBatch(now);
+    assert.equal(path.releaseTime, 0, 'nothing is paced yet');
     harness.send(now);
     const at = path.releaseTime;
+    harness.send(now, { size: 40, ackEliciting: false });
+    assert.equal(path.releaseTime, at);
     assert.ok(at >= now);
     if (sent > 0) assert.ok(Math.abs(at - last - 1200 / rate) < 0.01 * (1200 / rate), `gap ${at - last}`);
     else first = at;
