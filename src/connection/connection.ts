@@ -171,8 +171,7 @@ export class ConnectionCore implements ConnectionParts {
     if (!this.state.isOpen) return null;
     let length = 0;
     let segment = 0;
-    // RFC 9000 §13.4.2: one mark for all segments of a batch.
-    this.paths.active.recovery.markFor(now);
+    this.paths.active.recovery.beginBatch(now);
     try {
       for (let count = 0; count < maxSegments; count++) {
         const end = segment === 0 ? out.length : Math.min(out.length, length + segment);
@@ -189,7 +188,8 @@ export class ConnectionCore implements ConnectionParts {
     }
     if (length === 0) return null;
     const { local, remote, recovery } = this.#transmitter.path;
-    return { length, segmentSize: segment, from: local, to: remote, ecn: recovery.ecn.mark, at: now };
+    const at = Math.max(now, recovery.releaseTime);
+    return { length, segmentSize: segment, from: local, to: remote, ecn: recovery.ecn.mark, at };
   }
 
   /** When `onTimeout` is due, as `now`; null for never. */
