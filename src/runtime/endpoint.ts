@@ -11,13 +11,13 @@ import { ResetTokens } from '../routing/reset-tokens.ts';
 import { Router } from '../routing/router.ts';
 import type { AddressValidation } from '../routing/router-options.ts';
 import { SealedTokens } from '../routing/sealed-tokens.ts';
-import { type BoundSockets, bindSockets } from '../udp/bind-sockets.ts';
 import type { DatagramSocket } from '../udp/socket.ts';
-import { addressKey, type SocketAddress } from '../util/address.ts';
+import type { SocketAddress } from '../util/address.ts';
 import type { Timer } from '../util/clock.ts';
 import { QuicConnection } from './connection.ts';
 import { type Deferred, defer } from './deferred.ts';
 import { type ConnectionHost, DrivenConnection } from './driven-connection.ts';
+import { EndpointSockets, type SocketsOwner } from './endpoint-sockets.ts';
 import { type Environment, nodeEnvironment } from './environment.ts';
 import { Loop } from './loop.ts';
 import { checkOptionNames, integer } from './options.ts';
@@ -60,24 +60,19 @@ export type EndpointConnectionConfig = Omit<
  * Errors: ERR_QUIC_BIND from `bind`, ERR_QUIC_ENDPOINT_CLOSED after `close`, ERR_QUIC_ENDPOINT_BUSY for a second
  * listener.
  */
-export class QuicEndpoint implements ConnectionHost {
+export class QuicEndpoint implements ConnectionHost, SocketsOwner {
   readonly loop: Loop;
   readonly environment: Environment;
-  readonly #options: EndpointOptions;
   readonly #router: Router<DrivenConnection>;
   readonly #connections: Map<DrivenConnection, QuicConnection> = new Map();
-  readonly #sockets: Map<string, DatagramSocket> = new Map();
+  readonly #sockets: EndpointSockets;
   readonly #routerTimer: Timer;
   readonly #closed: Deferred<void> = defer();
-  #bound: BoundSockets | null = null;
-  #only: DatagramSocket | null = null;
-  #binding: Promise<void> | null = null;
   #acceptor: Acceptor | null = null;
   #isClosed = false;
 
   constructor(options: EndpointOptions = {}) {
     checkOptionNames(options, OPTION_NAMES, 'options');
-    this.#options = options;
     this.environment = options.environment ?? nodeEnvironment();
     const { clock, random, provider } = this.environment;
     const idLength = integer('connectionIdLength', options.connectionIdLength, 4, 20, 8);
@@ -86,6 +81,7 @@ export class QuicEndpoint implements ConnectionHost {
       throw invalidArgValue('addressValidation', validation, "must be 'never' or 'always'");
     }
     this.loop = new Loop(clock);
+    this.#sockets = new EndpointSockets(this.environment.sockets, options, this);
     this.#router = new Router<DrivenConnection>({
       provider,
       random,
@@ -103,42 +99,25 @@ export class QuicEndpoint implements ConnectionHost {
   /** Binds the sockets, all or none. Called again, it gives the same promise. */
   bind(): Promise<void> {
     if (this.#isClosed) return Promise.reject(quicError('ERR_QUIC_ENDPOINT_CLOSED'));
-    this.#binding ??= this.#bind().catch((error) => {
-      // A failed bind leaves nothing behind and can be tried again.
-      this.#binding = null;
-      throw error;
-    });
-    return this.#binding;
+    return this.#sockets.bind();
   }
 
   /** For a client: one socket that only this peer reaches. */
-  async bindTo(remote: SocketAddress): Promise<void> {
-    const { sockets } = this.environment;
-    const any = remote.family === 6 ? '::' : '0.0.0.0';
-    const address: SocketAddress = {
-      address: this.#options.address ?? any,
-      port: this.#options.port ?? 0,
-      family: remote.family,
-    };
-    const socket = await sockets.bind({ address, remote, ...this.#bufferSizes() });
-    if (this.#isClosed) {
-      await socket.close();
-      throw quicError('ERR_QUIC_ENDPOINT_CLOSED');
-    }
-    this.#adopt(socket);
+  bindTo(remote: SocketAddress): Promise<void> {
+    return this.#sockets.bindTo(remote);
   }
 
   /** Where the first socket is bound. Throws ERR_QUIC_LISTENER_NOT_STARTED before `bind`. */
   get address(): SocketAddress {
-    const socket = this.#sockets.values().next().value;
-    if (socket === undefined)
+    const [first] = this.#sockets.addresses;
+    if (first === undefined)
       throw quicError('ERR_QUIC_LISTENER_NOT_STARTED', { message: 'The endpoint is not bound' });
-    return socket.localAddress;
+    return first;
   }
 
   /** Where all sockets are bound. */
   get addresses(): SocketAddress[] {
-    return [...this.#sockets.values()].map((socket) => socket.localAddress);
+    return this.#sockets.addresses;
   }
 
   get port(): number {
@@ -168,11 +147,11 @@ export class QuicEndpoint implements ConnectionHost {
   }
 
   ref(): void {
-    for (const socket of this.#sockets.values()) socket.ref();
+    this.#sockets.ref();
   }
 
   unref(): void {
-    for (const socket of this.#sockets.values()) socket.unref();
+    this.#sockets.unref();
   }
 
   // ---- listening ----
@@ -244,7 +223,7 @@ export class QuicEndpoint implements ConnectionHost {
     verification: VerificationOptions,
   ): QuicConnection {
     if (this.#isClosed) throw quicError('ERR_QUIC_ENDPOINT_CLOSED');
-    const socket = this.#only ?? this.#socketTowards(remote);
+    const socket = this.#sockets.towards(remote);
     if (socket === null) {
       throw quicError('ERR_QUIC_CONNECT_FAILED', {
         message: `The endpoint has no IPv${remote.family} socket`,
@@ -299,7 +278,7 @@ export class QuicEndpoint implements ConnectionHost {
   // ---- for connections ----
 
   socketFor(local: SocketAddress): DatagramSocket | null {
-    return this.#only ?? this.#sockets.get(addressKey(local)) ?? null;
+    return this.#sockets.for(local);
   }
 
   onRoutingEvent(driven: DrivenConnection, event: ConnectionEvent): void {
@@ -345,63 +324,9 @@ export class QuicEndpoint implements ConnectionHost {
     this.#onConnectionGone?.();
   }
 
-  // ---- inside ----
+  // ---- from the sockets ----
 
-  readonly #drivenOf: WeakMap<QuicConnection, DrivenConnection> = new WeakMap();
-  #onConnectionGone: (() => void) | null = null;
-
-  async #bind(): Promise<void> {
-    const { address, port = 0 } = this.#options;
-    const bound = await bindSockets(
-      this.environment.sockets,
-      { port, ...(address === undefined ? {} : { address }) },
-      this.#bufferSizes(),
-    );
-    if (this.#isClosed) {
-      await bound.close();
-      throw quicError('ERR_QUIC_ENDPOINT_CLOSED');
-    }
-    this.#bound = bound;
-    bound.onSocketAdded = (socket) => this.#adopt(socket);
-    bound.onSocketRemoved = (socket) => this.#forget(socket);
-    for (const socket of bound.sockets) this.#adopt(socket);
-  }
-
-  #bufferSizes(): { receiveBufferSize?: number; sendBufferSize?: number } {
-    const { receiveBufferSize, sendBufferSize } = this.#options;
-    return {
-      ...(receiveBufferSize === undefined ? {} : { receiveBufferSize }),
-      ...(sendBufferSize === undefined ? {} : { sendBufferSize }),
-    };
-  }
-
-  #adopt(socket: DatagramSocket): void {
-    this.#sockets.set(addressKey(socket.localAddress), socket);
-    this.#only = this.#sockets.size === 1 ? socket : null;
-    const sink = (
-      bytes: Uint8Array,
-      from: SocketAddress,
-      to: SocketAddress,
-      ecn: number,
-      now: number,
-    ): void => {
-      this.#onDatagram(socket, bytes, from, to, ecn, now);
-    };
-    socket.onDatagram = (bytes, from, to, ecn) => this.loop.receive(bytes, from, to, ecn, sink);
-    socket.onWritable = () => {
-      for (const driven of this.#connections.keys()) driven.onWritable();
-    };
-    socket.onError = (error) => {
-      for (const driven of this.#connections.keys()) driven.onSocketError(error, socket);
-    };
-  }
-
-  #forget(socket: DatagramSocket): void {
-    this.#sockets.delete(addressKey(socket.localAddress));
-    this.#only = this.#sockets.size === 1 ? (this.#sockets.values().next().value ?? null) : null;
-  }
-
-  #onDatagram(
+  onDatagram(
     socket: DatagramSocket,
     bytes: Uint8Array,
     from: SocketAddress,
@@ -424,6 +349,19 @@ export class QuicEndpoint implements ConnectionHost {
         return;
     }
   }
+
+  onSocketWritable(): void {
+    for (const driven of this.#connections.keys()) driven.onWritable();
+  }
+
+  onSocketError(error: Error, socket: DatagramSocket): void {
+    for (const driven of this.#connections.keys()) driven.onSocketError(error, socket);
+  }
+
+  // ---- inside ----
+
+  readonly #drivenOf: WeakMap<QuicConnection, DrivenConnection> = new WeakMap();
+  #onConnectionGone: (() => void) | null = null;
 
   #offer(incoming: Incoming, now: number): void {
     try {
@@ -459,17 +397,6 @@ export class QuicEndpoint implements ConnectionHost {
     return { provider, random, idSource: this.#router.idSource, streamNotices: true };
   }
 
-  /** The socket of a bound endpoint that reaches an address: of its family, loopback for loopback. */
-  #socketTowards(remote: SocketAddress): DatagramSocket | null {
-    const loops = isLoopback(remote.address);
-    const sameFamily = [...this.#sockets.values()].filter(
-      (socket) => socket.localAddress.family === remote.family,
-    );
-    return (
-      sameFamily.find((socket) => isLoopback(socket.localAddress.address) === loops) ?? sameFamily[0] ?? null
-    );
-  }
-
   #expire(): void {
     this.#router.expire(this.loop.clock.now());
     this.#armRouter();
@@ -495,11 +422,7 @@ export class QuicEndpoint implements ConnectionHost {
     for (const driven of [...this.#connections.keys()]) this.loop.remove(driven);
     this.#connections.clear();
     this.#routerTimer.clear();
-    await this.#binding?.catch(() => {});
-    await Promise.all([...this.#sockets.values()].map((socket) => socket.close()));
-    await this.#bound?.close();
-    this.#sockets.clear();
-    this.#only = null;
+    await this.#sockets.close();
     this.#closed.resolve();
   }
 
@@ -520,10 +443,6 @@ export class QuicEndpoint implements ConnectionHost {
       this.#onConnectionGone = null;
     });
   }
-}
-
-function isLoopback(address: string): boolean {
-  return address === '::1' || address.startsWith('127.');
 }
 
 function randomBytes(random: Environment['random'], length: number): Uint8Array {
