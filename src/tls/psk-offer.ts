@@ -104,5 +104,5 @@ function ageOf(session: TlsSession, wallTime: number): number {
   return Math.max(0, Math.floor(wallTime - session.receivedAt));
 }
 
-/** Long enough for any ticket, and short enough to leave the hello room for the rest. */
+/** Bytes; leaves the hello room for the rest, as servers bound it. */
 const MAX_IDENTITY = 8192;
