@@ -23,6 +23,8 @@ export interface CoreStats {
   readonly ackedBytes: number;
   /** Stream data sent again. */
   readonly streamRetransmittedBytes: number;
+  /** Probe timeouts. */
+  readonly totalPtoCount: number;
   readonly pathsCount: number;
   /** RESET_STREAM sent, and streams that the peer reset. */
   readonly resetStreamCountLocal: number;
@@ -45,9 +47,11 @@ export interface CorePathStats {
   readonly peer: SocketAddress;
   readonly validationState: PathState;
   readonly active: boolean;
-  /** Packets that count as in flight (RFC 9002 §2). */
+  /** Packets. `sent` has acknowledgements in it, `lost` and `spuriousLost` have not. */
+  readonly received: number;
   readonly sent: number;
   readonly lost: number;
+  readonly spuriousLost: number;
   readonly sentBytes: number;
   readonly receivedBytes: number;
   readonly lostBytes: number;
@@ -62,6 +66,10 @@ export interface CorePathStats {
   readonly bytesInFlight: number;
   readonly pmtu: number;
   readonly deliveryRate: number;
+  /** The controller's estimate, or else the highest delivery rate. */
+  readonly maxBandwidth: number;
+  /** Why the first exponential growth ended; null while it goes on. */
+  readonly startupExit: string | null;
 }
 
 export function statsOf(core: ConnectionCore, counters: ConnectionCounters): CoreStats {
@@ -78,6 +86,7 @@ export function statsOf(core: ConnectionCore, counters: ConnectionCounters): Cor
     lostBytes: packets.bytesLost,
     ackedBytes: packets.bytesAcked,
     streamRetransmittedBytes: stats.bytesRetransmitted,
+    totalPtoCount: core.recovery.totalPtoCount,
     pathsCount: core.paths.all.length,
     resetStreamCountLocal: stats.resetStreamsLocal,
     resetStreamCountRemote: stats.resetStreamsRemote,
@@ -101,8 +110,10 @@ export function pathStatsOf(core: ConnectionCore): CorePathStats[] {
       peer: path.remote,
       validationState: path.state,
       active: path === core.paths.active,
-      sent: counters.packetsSent,
+      received: path.packetsReceived,
+      sent: path.packetsSent,
       lost: counters.packetsLost,
+      spuriousLost: counters.packetsSpuriouslyLost,
       sentBytes: path.bytesSent,
       receivedBytes: path.bytesReceived,
       lostBytes: counters.bytesLost,
@@ -114,6 +125,8 @@ export function pathStatsOf(core: ConnectionCore): CorePathStats[] {
       bytesInFlight: recovery.bytesInFlight,
       pmtu: path.mtu,
       deliveryRate: recovery.deliveryRate * 1000,
+      maxBandwidth: recovery.maxBandwidth * 1000,
+      startupExit: recovery.congestion.startupExit,
     };
   });
 }

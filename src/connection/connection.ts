@@ -10,7 +10,7 @@ import type { SocketAddress } from '../util/address.ts';
 import { Ring } from '../util/ring.ts';
 import { PacketType } from '../wire/packet-type.ts';
 import { DEFAULT_TRANSPORT_PARAMETERS, type TransportParameters } from '../wire/transport-parameters.ts';
-import { type VersionInfo, versionInfo } from '../wire/versions.ts';
+import { reservedVersionInfo, type VersionInfo, versionInfo } from '../wire/versions.ts';
 import { Closer } from './closer.ts';
 import type { ConnectionConfig, ServerAnswer, TransportConfig } from './config.ts';
 import type { ConnectionStart, ReceiveInfo, SendInfo } from './connection-io.ts';
@@ -74,7 +74,7 @@ export class ConnectionCore implements ConnectionParts {
     this.config = config;
     this.transport = config.transport;
     this.trace = config.trace;
-    const version = versionInfo(config.version);
+    const version = versionInfo(config.version) ?? reservedVersionInfo(config.version);
     if (version === undefined) throw quicError('ERR_QUIC_UNKNOWN_VERSION');
     this.header = { version, localId: start.localId, token: config.token ?? null };
 
@@ -340,6 +340,7 @@ export class ConnectionCore implements ConnectionParts {
     const eliciting = builder.elicits[i] as boolean;
     this.#tokens.record(builder, i, size);
     space.nextPacketNumber = this.numbers.next(space, number);
+    builder.path.packetsSent++;
     this.trace.packetSent(builder.now, PACKET_TYPE_OF_SPACE[space.index] as number, number, size);
     if (eliciting) this.idle.onSentEliciting(builder.now);
     // RFC 9001 §4.9.1: a client that sends in Handshake keys needs Initial keys no more.

@@ -23,6 +23,8 @@ export class Path {
   state: PathState = 'unknown';
   /** The peer is known to receive at this address (RFC 9000 §8.1); until then sending is limited. */
   addressValidated: boolean;
+  packetsReceived = 0;
+  packetsSent = 0;
   bytesReceived = 0;
   bytesSent = 0;
   /** Largest UDP payload that is sent here. */

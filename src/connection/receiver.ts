@@ -226,6 +226,7 @@ export class Receiver {
       throw new TransportError(TransportErrorCode.PROTOCOL_VIOLATION, 0, 'a packet without frames');
     }
     parts.idle.onReceived(now);
+    path.packetsReceived++;
     parts.trace.packetReceived(now, type, number, end - payloadStart);
     const packet: ReceivedPacket = PACKET;
     packet.space = space;

@@ -55,6 +55,14 @@ export function versionInfo(version: number): VersionInfo | undefined {
   return version === VERSION_2.version ? VERSION_2 : undefined;
 }
 
+/**
+ * What a client may try a reserved version with, to make a server negotiate (RFC 9000 §15): version 1 under another
+ * number. `undefined` for a number that is not reserved.
+ */
+export function reservedVersionInfo(version: number): VersionInfo | undefined {
+  return isReservedVersion(version) ? { ...VERSION_1, version, name: 'reserved' } : undefined;
+}
+
 /** Whether the number has the form 0x?a?a?a?a, reserved to exercise version negotiation. RFC 9000 §15. */
 export function isReservedVersion(version: number): boolean {
   return (version & 0x0f0f_0f0f) >>> 0 === 0x0a0a_0a0a;
