@@ -9,6 +9,7 @@ import { createTlsClient } from '../tls/client.ts';
 import type { TlsEngine, TlsEvent } from '../tls/engine.ts';
 import { Level } from '../tls/level.ts';
 import { createTlsServer } from '../tls/server.ts';
+import { NO_TRACE } from '../trace/trace.ts';
 import { equal } from '../util/bytes.ts';
 import { FRAME } from '../wire/frame-table.ts';
 import {
@@ -49,6 +50,7 @@ export class Handshake {
     const shared = {
       provider,
       random,
+      keyLog: parts.trace.keyLog !== NO_TRACE.keyLog,
       ...(cipherSuites === undefined ? {} : { cipherSuites }),
       ...(groups === undefined ? {} : { groups }),
     };

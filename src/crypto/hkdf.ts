@@ -3,7 +3,7 @@
  * output is a quarter of the cost of the ready-made function of `node:crypto`.
  */
 
-import { EMPTY } from '../util/bytes.ts';
+import { copyBytes, EMPTY } from '../util/bytes.ts';
 import type { CryptoProvider, HashName } from './provider.ts';
 
 /** RFC 5869 §2.2. An empty salt counts as a string of zeros. */
@@ -50,8 +50,32 @@ export function hkdfExpandLabel(
   context: Uint8Array,
   length: number,
 ): Uint8Array {
-  return hkdfExpand(provider, hash, secret, hkdfLabel(label, context, length), length);
+  if (context.length > 0 || length > hashLength(hash)) {
+    return hkdfExpand(provider, hash, secret, hkdfLabel(label, context, length), length);
+  }
+  // Nearly all labels are of this kind: one block, and the same input every time.
+  const block = provider.hmac(hash, secret, firstBlock(label, length));
+  return length === block.length ? block : copyBytes(block, 0, length);
 }
+
+/** HkdfLabel with an empty context and the counter of the first block (RFC 5869 §2.3), kept: labels are few. */
+function firstBlock(label: string, length: number): Uint8Array {
+  const key = `${length} ${label}`;
+  let block = FIRST_BLOCKS.get(key);
+  if (block === undefined) {
+    const info = hkdfLabel(label, EMPTY, length);
+    block = new Uint8Array(info.length + 1);
+    block.set(info);
+    block[info.length] = 1;
+    if (FIRST_BLOCKS.size < MAX_FIRST_BLOCKS) FIRST_BLOCKS.set(key, block);
+  }
+  return block;
+}
+
+const FIRST_BLOCKS = new Map<string, Uint8Array>();
+
+/** An application may export secrets under labels of its own, without end. */
+const MAX_FIRST_BLOCKS = 256;
 
 /** The HkdfLabel structure of RFC 8446 §7.1. */
 export function hkdfLabel(label: string, context: Uint8Array, length: number): Uint8Array {

@@ -14,6 +14,7 @@ import {
   X509Certificate,
 } from 'node:crypto';
 import { type QuicError, quicError } from '../errors.ts';
+import { bytesKey } from '../util/bytes.ts';
 import { plainBytes } from './node-bytes.ts';
 import type { KeyKind, PrivateKey, PublicKey } from './provider.ts';
 
@@ -26,8 +27,27 @@ export function readPrivateKey(input: string | Uint8Array): PrivateKey {
   return new NodePrivateKey(handle, kind, schemes);
 }
 
-/** The public key of a DER certificate. */
+/** The public key of a DER certificate. Those of late are kept: a certificate is met again and again, and parsing costs. */
 export function certificatePublicKey(der: Uint8Array): PublicKey {
+  const name = bytesKey(der);
+  const known = recentKeys.get(name);
+  if (known !== undefined) return known;
+  const key = parsePublicKey(der);
+  if (recentKeys.size >= MAX_RECENT_KEYS)
+    for (const oldest of recentKeys.keys()) {
+      recentKeys.delete(oldest);
+      break;
+    }
+  recentKeys.set(name, key);
+  return key;
+}
+
+const recentKeys = new Map<string, PublicKey>();
+
+/** Public keys of certificates that are kept. */
+export const MAX_RECENT_KEYS = 64;
+
+function parsePublicKey(der: Uint8Array): PublicKey {
   let handle: KeyObject;
   try {
     handle = new X509Certificate(der).publicKey;

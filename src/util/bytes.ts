@@ -59,10 +59,15 @@ export function fromHex(hex: string): Uint8Array {
 
 /** A string with one character (U+0000 to U+00FF) per byte, to key a Map by content: half the size of hex. */
 export function bytesKey(bytes: Uint8Array, start = 0, end: number = bytes.length): string {
+  if (end - start <= MAX_ARGUMENTS)
+    return String.fromCharCode.apply(null, bytes.subarray(start, end) as never);
   let key = '';
-  for (let i = start; i < end; i++) key += CHARACTERS[bytes[i]];
+  for (let at = start; at < end; at += MAX_ARGUMENTS) {
+    key += String.fromCharCode.apply(null, bytes.subarray(at, Math.min(end, at + MAX_ARGUMENTS)) as never);
+  }
   return key;
 }
 
 const HEX: readonly string[] = Array.from({ length: 256 }, (_, i) => i.toString(16).padStart(2, '0'));
-const CHARACTERS: readonly string[] = Array.from({ length: 256 }, (_, i) => String.fromCharCode(i));
+/** A call takes its arguments on the stack. */
+const MAX_ARGUMENTS = 4096;
