@@ -92,13 +92,15 @@ export class Closer {
     this.finish();
   }
 
-  /** The closing or draining period is over. */
+  /** The closing or draining period is over: what was kept for packets to come or to repeat is let go. */
   finish(): void {
-    const { state } = this.#parts;
+    const { state, spaces, early } = this.#parts;
     if (state.value === 'closed') return;
     state.to('closed');
     this.pending = false;
     this.deadline = Number.POSITIVE_INFINITY;
+    for (const { index } of spaces) this.#parts.discardSpace(index);
+    early.clear();
     this.#parts.emit({ type: 'closed', error: this.error ?? quicError('ERR_QUIC_CONNECTION_CLOSED') });
   }
 

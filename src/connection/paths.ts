@@ -86,10 +86,12 @@ export class Paths implements SendingPart {
 
   /** PATH_CHALLENGE (RFC 9000 §8.2.2): answered on the path it came on, once, and never again. */
   onChallenge(path: Path, data: Uint8Array): boolean {
-    if (path.responses.length >= MAX_PATH_RESPONSES) return false;
+    const isFull = path.responses.length >= MAX_PATH_RESPONSES;
+    // The newest are those that the peer still waits for.
+    if (isFull) path.responses.shift();
     path.responses.push(copyBytes(data));
     this.#host.setPathPending(true);
-    return true;
+    return !isFull;
   }
 
   /** PATH_RESPONSE (RFC 9000 §8.2.3): an unknown one is ignored, as it may answer a challenge that was given up. */

@@ -76,12 +76,15 @@ export class Transmitter {
       const mayPend = (windowOpen || probing) && space.pending !== 0;
       // 1-RTT acknowledgements wait until the peer can read them.
       const wantsAck = space.acks.shouldAck(now);
-      if (!mayPend && !probing && !wantsAck) continue;
+      // Until a new address of ours is validated no acknowledgement reaches us that would open the window.
+      const validates = path.wantsProbe && space.index === Space.APPLICATION;
+      if (!mayPend && !probing && !wantsAck && !validates) continue;
       if (probing) this.#prepareProbe(space);
       builder.intent = probing ? 'pto-probe' : 'normal';
       if (!builder.openPacket(space, parts.header, recovery.largestAcked(space.index))) break;
       if (wantsAck || space.acks.pending) writeAckFrame(parts, space, builder);
       if (windowOpen || probing) this.#writeParts(space);
+      else if (validates) parts.paths.write(builder);
       if (probing && !builder.isAckEliciting && builder.writer.remaining > 0) {
         writePing(builder.writer);
         builder.ackEliciting();

@@ -3,6 +3,7 @@ import test from 'node:test';
 import type { ConnectionCore } from '../../src/connection/connection.ts';
 import type { ConnectionEvent } from '../../src/connection/events.ts';
 import { seededRandom } from '../../src/crypto/random.ts';
+import { CONGESTION_CONTROLLERS } from '../../src/recovery/congestion.ts';
 import type { LinkOptions } from '../../src/sim/link.ts';
 import { TestPair } from '../support/core-pair.ts';
 import { seeds, withSeed } from '../support/scenario.ts';
@@ -24,22 +25,37 @@ function badLink(random: ReturnType<typeof seededRandom>): LinkOptions {
   };
 }
 
-function run(seed: number): void {
+/** The same with damage, outages, a small MTU, and a NAT that forgets. */
+function worseLink(random: ReturnType<typeof seededRandom>): LinkOptions {
+  return {
+    ...badLink(random),
+    corruption: random.float() * 0.05,
+    corruptionBurst: 2,
+    mtu: 1228 + random.integer(300),
+    blackhole: { start: random.integer(2_000), on: random.integer(1_000), off: random.integer(800) },
+  };
+}
+
+function run(seed: number, isStorm: boolean): void {
   const random = seededRandom(`${seed} plan`);
+  const link = isStorm ? worseLink : badLink;
+  const nat = isStorm ? { nat: {} } : {};
   const pair = new TestPair({
     seed,
-    scenario: { toServer: badLink(random), toClient: badLink(random) },
+    scenario: { toServer: link(random), toClient: link(random), ...nat },
     clientTransport: {
       initialMaxData: 20_000,
       initialMaxStreamDataBidiLocal: 8_000,
       initialMaxStreamsUni: 2,
+      // Behind a NAT that forgets, who only listens hears nothing any more.
+      keepAlive: isStorm ? 300 : 0,
     },
     serverTransport: {
       initialMaxData: 30_000,
       initialMaxStreamDataBidiRemote: 5_000,
       initialMaxStreamDataUni: 3_000,
       initialMaxStreamsBidi: 3,
-      congestionControl: random.integer(2) === 0 ? 'cubic' : 'reno',
+      congestionControl: CONTROLLERS[random.integer(CONTROLLERS.length)] as string,
     },
   });
   const size = (): number => (random.integer(4) === 0 ? random.integer(3) : random.integer(60_000));
@@ -69,11 +85,18 @@ function run(seed: number): void {
   const serverApp = (): StreamApp => pair.serverApp as StreamApp;
   answer(pair.clientApp, serverApp);
   pair.onAccept = (_server, app) => answer(app, () => pair.clientApp);
-  pair.onClient = (client) => {
-    if (client.state.value === 'established') plan(client, pair.clientApp, serverApp);
+  const disturb = (core: ConnectionCore, now: number): void => {
+    if (!isStorm || !pair.isEstablished) return;
+    if (random.integer(20) === 0) core.updateKeys(now);
+    if (random.integer(200) === 0) pair.pair.nat?.rebind();
   };
-  pair.onServer = (server) => {
+  pair.onClient = (client, now) => {
+    if (client.state.value === 'established') plan(client, pair.clientApp, serverApp);
+    disturb(client, now);
+  };
+  pair.onServer = (server, now) => {
     if (server.handshake.isConfirmed) plan(server, serverApp(), () => pair.clientApp);
+    disturb(server, now);
   };
   const isQuiet = (core: ConnectionCore | null): boolean =>
     core !== null && core.streams.openCount === 0 && !core.recovery.hasInFlight(2) && !core.hasPending;
@@ -129,7 +152,12 @@ function mapOf<K>(maps: Map<K, Map<number, number>>, key: K): Map<number, number
   return made;
 }
 
+const CONTROLLERS = Object.keys(CONGESTION_CONTROLLERS);
 const chosen = seeds();
 test(`C40 C42 C80 C92 RFC 9000 §2.2 ${chosen.length} seeds of loss, reordering and duplication: every stream delivers exactly its bytes and both sides end`, () => {
-  for (const seed of chosen) withSeed(seed, run);
+  for (const seed of chosen) withSeed(seed, () => run(seed, false));
+});
+
+test(`C24 C42 C72 C80 C83 ${chosen.length} seeds with damage, outages, key updates and a NAT that forgets, too`, () => {
+  for (const seed of chosen) withSeed(seed, () => run(seed, true));
 });
