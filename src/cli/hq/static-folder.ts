@@ -50,13 +50,11 @@ export class StaticFolder {
     throw new HqError(HqCode.FORBIDDEN);
   }
 
-  /** The path itself if it lies in the folder and no part of it is hidden. */
+  /** The path itself if it lies in the folder and no part of it is hidden; the way out begins with `..`, hence with a dot. */
   #inside(real: string): string {
-    if (real === this.root) return real;
-    const start = this.root.endsWith(sep) ? this.root : this.root + sep;
-    if (!real.startsWith(start)) throw new HqError(HqCode.FORBIDDEN);
-    if (!relative(this.root, real).split(sep).every(isServable)) throw new HqError(HqCode.FORBIDDEN);
-    return real;
+    const way = relative(this.root, real);
+    if (way === '' || way.split(sep).every(isServable)) return real;
+    throw new HqError(HqCode.FORBIDDEN);
   }
 }
 
