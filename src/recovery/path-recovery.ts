@@ -54,6 +54,8 @@ export class RecoveryCounters {
   bytesSent = 0;
   bytesAcked = 0;
   bytesLost = 0;
+  /** Probe timeouts while this was the path to send on. */
+  probeTimeouts = 0;
 }
 
 export class PathRecovery implements PathModel {

@@ -256,6 +256,8 @@ export class Recovery {
       this.#lastProbeTimeout = now;
       this.ptoCount++;
       this.totalPtoCount++;
+      this.counters.probeTimeouts++;
+      this.#path.counters.probeTimeouts++;
     }
     this.#arm();
   }

@@ -123,8 +123,13 @@ test('counters tell packets and bytes of the path', () => {
       bytesSent: 6015,
       bytesAcked: 2009,
       bytesLost: 3003,
+      probeTimeouts: 0,
     },
   );
+  harness.recovery.onTimeout(harness.recovery.deadline);
+  harness.send(200);
+  harness.recovery.onTimeout(harness.recovery.deadline);
+  assert.equal(harness.path.counters.probeTimeouts, 1);
   assert.deepEqual({ ...harness.recovery.counters }, { ...harness.path.counters });
 });
 
