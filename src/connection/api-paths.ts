@@ -104,6 +104,11 @@ export abstract class ConnectionPaths extends ConnectionStreams {
     return this.core.localIds.issue(copyBytes(scid), copyBytes(resetToken), retireIfNeeded);
   }
 
+  /** How many ids `nextRetiredScid` has to give. */
+  get retiredScids(): number {
+    return this.core.localIds.retiredCount;
+  }
+
   /** The next id of ours that the peer retired, so that a router can drop it; null if there is none. */
   nextRetiredScid(): Uint8Array | null {
     return this.core.localIds.nextRetired();

@@ -112,6 +112,10 @@ export class LocalIds implements SendingPart {
     return this.#ids.map((id) => id.connectionId);
   }
 
+  get retiredCount(): number {
+    return this.#retired.length;
+  }
+
   nextRetired(): Uint8Array | null {
     return this.#retired.shift() ?? null;
   }

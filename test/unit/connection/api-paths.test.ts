@@ -32,6 +32,7 @@ describe('Connection: connection ids and paths', () => {
     // 2 * limit - 1 ids may be stored at most.
     assert.throws(() => client.newSourceCid(id(3), token(3), true), quic('ERR_QUIC_ID_LIMIT'));
     link.flush();
+    assert.equal(client.retiredScids, 1);
     assert.deepEqual(client.nextRetiredScid(), first);
     assert.equal(client.nextRetiredScid(), null);
     assert.deepEqual(server.destinationId, id(1));
