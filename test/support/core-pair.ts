@@ -27,6 +27,7 @@ export interface PairOptions {
   server?: Partial<ConnectionConfig>;
   clientTransport?: Partial<TransportConfig>;
   serverTransport?: Partial<TransportConfig>;
+  family?: 4 | 6;
   /** The server's; default {@link seededIdentity}. */
   identity?: TestIdentity;
   /** Sees each first datagram; changes how the server begins. Null: there is no server for it. */
@@ -77,6 +78,7 @@ export class TestPair {
     const { seed } = options;
     this.pair = new CorePair({
       seed,
+      ...(options.family === undefined ? {} : { family: options.family }),
       ...(options.scenario === undefined ? {} : { scenario: options.scenario }),
       ...(options.beside === undefined ? {} : { beside: options.beside.pair }),
     });
