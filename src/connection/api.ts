@@ -238,7 +238,7 @@ export class Connection extends ConnectionPaths {
     checkClose(errorCode, reason);
     const { core } = this;
     if (!core.state.isOpen) return false;
-    if (isApplication && !this.isEstablished) {
+    if (isApplication && !this.isEstablished && !this.isInEarlyData) {
       core.close(false, TransportErrorCode.APPLICATION_ERROR, '', now);
     } else core.close(isApplication, errorCode, reason, now);
     if (this.#counters.packetsReceived === 0) core.closer.finish();
@@ -253,6 +253,12 @@ export class Connection extends ConnectionPaths {
   /** The session of an earlier connection was resumed. */
   get isResumed(): boolean {
     return this.core.handshake.engine.resumed;
+  }
+
+  /** 0-RTT is offered or accepted and the handshake goes on (RFC 9001 §4.6). */
+  get isInEarlyData(): boolean {
+    const { engine, isComplete } = this.core.handshake;
+    return !isComplete && (engine.earlyData === 'offered' || engine.earlyData === 'accepted');
   }
 
   /**

@@ -50,7 +50,7 @@ describe('Connection: closing, state and information', () => {
     link.flush();
     link.advance(50);
     assert.deepEqual(state(), [true, false, false, false]);
-    assert.equal(client.isResumed, false);
+    assert.deepEqual([client.isResumed, client.isInEarlyData], [false, false]);
     client.close(true, 0, '', link.now);
     assert.deepEqual(state(), [true, false, false, false]);
     const begun = link.now;
