@@ -35,6 +35,10 @@ test('C81 draft-ietf-ccwg-bbr §5.5.5 samples that the application limits count 
   ack(model, rate, 40, 0, true);
   ack(model, rate, 60, 0, true);
   assert.equal(model.maxBandwidth, 60);
+  model.advanceBandwidthFilter();
+  ack(model, rate, 30, 0, true);
+  model.advanceBandwidthFilter();
+  assert.equal(model.maxBandwidth, 60, 'this cycle measured nothing');
 });
 
 test('C81 draft-ietf-ccwg-bbr §5.5.6 the bandwidth of the cycle before the last is forgotten', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Bbr, MIN_PIPE_PACKETS } from '../../../src/recovery/bbr.ts';
+import { Bbr, HEADROOM, MIN_PIPE_PACKETS } from '../../../src/recovery/bbr.ts';
 import { Harness } from './support.ts';
 
 const SIZE = 1000;
@@ -144,7 +144,14 @@ test('C81 draft-ietf-ccwg-bbr §5.5.10 a short queue bounds what is in flight, a
   const { path } = flow.harness;
   const delivered = path.rate.delivered;
   const dropped = flow.dropped;
-  flow.run(12_000);
+  let cruising = 0;
+  for (let t = 2000; t < 12_000; t += 50) {
+    flow.run(t);
+    if (flow.bbr.state !== 'cruise') continue;
+    cruising++;
+    assert.ok(flow.bbr.window <= (1 - HEADROOM) * flow.bbr.model.inflightLongterm + 1);
+  }
+  assert.ok(cruising > 20);
   assert.ok(flow.bbr.model.inflightLongterm < 1.6 * BDP, `${flow.bbr.model.inflightLongterm}`);
   const share = (path.rate.delivered - delivered) / 10_000 / 1000;
   assert.ok(share > 0.85, `${share}`);
@@ -209,4 +216,30 @@ test('C80 draft-ietf-ccwg-bbr §5.5.11 losses that were none give Startup back',
   assert.equal(bbr.state, 'startup');
   assert.ok(bbr.window >= window);
   assert.equal(bbr.model.inflightLongterm, Number.POSITIVE_INFINITY);
+});
+
+test('C81 draft-ietf-ccwg-bbr §5.3.3.4 a bound by losses is raised step by step when the path has more room', () => {
+  const flow = new Flow({ ...LINK, queue: 8_000 });
+  flow.run(3000);
+  const bound = flow.bbr.model.inflightLongterm;
+  assert.ok(bound < 2 * BDP);
+  flow.link = { rate: 4000, rtt: 40, queue: 160_000 };
+  flow.run(15_000);
+  assert.ok(flow.bbr.model.inflightLongterm > 3 * bound, `${flow.bbr.model.inflightLongterm} from ${bound}`);
+  assert.ok(flow.bbr.maxBandwidth > 3600, `${flow.bbr.maxBandwidth}`);
+});
+
+test('C81 draft-ietf-ccwg-bbr §5.6.2 an application that sends little does not slow Startup down', () => {
+  const flow = new Flow(LINK);
+  let budget = 0;
+  flow.hasData = () => budget-- > 0;
+  budget = 2;
+  flow.run(100);
+  const { pacingRate } = flow.harness.path;
+  for (let t = 100; t < 3000; t += 100) {
+    budget = 2;
+    flow.run(t);
+  }
+  assert.equal(flow.bbr.state, 'startup');
+  assert.ok(flow.harness.path.pacingRate >= pacingRate);
 });

@@ -158,3 +158,30 @@ test('RFC 9438 §5.8 an idle time is not part of the cubic function', () => {
   controller.onAcked(now + 60_100, MSS, now + 60_000, rtt, true);
   assert.ok(controller.window - before < 2 * MSS, `jumped by ${(controller.window - before) / MSS} packets`);
 });
+
+test('C80 RFC 9438 §4.9.2 after a reduction that is taken back the window grows on as if nothing had been', () => {
+  const flows = [0, 1].map(
+    () => new Cubic({ maxDatagramSize: 1200, initialWindow: 120_000, slowStartThreshold: 1e9 }),
+  );
+  const rtt = new RttEstimator();
+  rtt.update(50, 0, 0);
+  const grow = (flow: Cubic, from: number, until: number) => {
+    for (let now = from; now < until; now += 50) {
+      for (let i = 0; i < 50; i++) flow.onAcked(now + i, 1200, now + i - 50, rtt, true);
+    }
+  };
+  for (const flow of flows) {
+    flow.onCongestionEvent(0, -1);
+    grow(flow, 100, 1000);
+  }
+  const [plain, undone] = flows as [Cubic, Cubic];
+  undone.onCongestionEvent(999, 980);
+  assert.ok(undone.window < plain.window);
+  undone.undo(1499);
+  assert.equal(undone.window, plain.window);
+  assert.equal(undone.slowStartThreshold, plain.slowStartThreshold);
+  // Half a second in recovery is not part of t.
+  grow(plain, 1000, 2000);
+  grow(undone, 1500, 2500);
+  assert.ok(Math.abs(undone.window - plain.window) < 1, `${undone.window} and ${plain.window}`);
+});

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { DeliveryRate } from '../../../src/recovery/delivery-rate.ts';
 import { Harness } from './support.ts';
 
 const OPTIONS = { initialWindowPackets: 1000, maxDatagramSize: 1000, pacing: false };
@@ -86,4 +87,15 @@ test('RFC 9000 §14.4 a lost MTU probe is no loss of the path', () => {
   harness.ack(50, [[1, 4]]);
   assert.equal(harness.path.counters.packetsLost, 1);
   assert.equal(harness.path.rate.lost, 0);
+});
+
+test('draft-ietf-ccwg-bbr §4.1.2.3 a sample over less than a round trip is not believed', () => {
+  const rate = new DeliveryRate();
+  rate.onSent(0, 0);
+  rate.onDelivered(10, 1000);
+  rate.take(10, 0, 0, 0, 0, 1000, 0, false, 10.1);
+  assert.equal(rate.rate, 0);
+  assert.equal(rate.latest, 0);
+  rate.take(10, 0, 0, 0, 0, 1000, 0, false, 10);
+  assert.equal(rate.latest, 100);
 });

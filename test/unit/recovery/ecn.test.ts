@@ -153,3 +153,14 @@ test('C84 RFC 9000 §13.4.2 lost packets with a mark count, others do not', () =
   harness.ack(60, [[11, 13]]);
   assert.equal(harness.path.ecn.state, 'failed');
 });
+
+test('C84 RFC 9937 §6.2 after a CE mark sending goes on while the window comes down', () => {
+  const harness = new Harness({}, { ecn: true, congestionControl: 'reno', initialWindowPackets: 20 });
+  const { path, recovery } = harness;
+  path.beginBatch(0);
+  for (let i = 0; i < 20; i++) harness.send(0);
+  recovery.onAck(2, { ...ackOf([0, 0]), type: 3, ect0: 1, ect1: 0, ce: 0 }, 0, 50);
+  recovery.onAck(2, { ...ackOf([0, 2]), type: 3, ect0: 2, ect1: 0, ce: 1 }, 0, 51);
+  assert.ok(path.bytesInFlight > path.congestion.window);
+  assert.ok(path.windowRoom >= 1200);
+});

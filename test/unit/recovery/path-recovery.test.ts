@@ -238,3 +238,34 @@ test('a path tells how slow start ended, and its greatest round trip', () => {
   assert.equal(path.rtt.max, 120);
   assert.equal(path.rtt.samples, 2);
 });
+
+test('C80 RFC 9002 §7.6.2 persistent congestion is not taken back', () => {
+  const harness = new Harness({}, { pacing: false });
+  const { path } = harness;
+  for (let i = 0; i < 4; i++) harness.send(i);
+  harness.ack(50, [[3, 3]]);
+  path.onPersistentCongestion(51);
+  assert.equal(path.congestion.window, 2400);
+  harness.ack(55, [[0, 3]]);
+  assert.equal(path.undoCount, 0);
+  assert.equal(path.congestion.window, 2400);
+});
+
+test('C80 an MTU probe that comes late says nothing about the losses beside it', () => {
+  const harness = new Harness({}, { pacing: false });
+  harness.send(0, { isMtuProbe: true });
+  for (let i = 1; i < 6; i++) harness.send(i);
+  harness.ack(50, [[5, 5]]);
+  assert.equal(harness.path.counters.packetsLost, 3);
+  harness.ack(52, [
+    [0, 1],
+    [5, 5],
+  ]);
+  assert.equal(harness.path.counters.packetsSpuriouslyLost, 2);
+  assert.equal(harness.path.undoCount, 0);
+  harness.ack(53, [
+    [0, 2],
+    [5, 5],
+  ]);
+  assert.equal(harness.path.undoCount, 1);
+});
