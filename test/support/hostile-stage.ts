@@ -15,6 +15,7 @@ export class HostileStage {
   readonly network: VirtualNetwork;
   readonly peer: HostilePeer;
   readonly healthy: HealthyClient;
+  readonly hostileHost: VirtualHost;
   readonly hostileDriver: CoreDriver;
   readonly healthyDriver: CoreDriver;
 
@@ -26,7 +27,9 @@ export class HostileStage {
     const hostileHost = network.addHost('hostile', [HOSTILE.address]);
     const healthyHost = network.addHost('healthy', [HEALTHY.address]);
     const { toServer, toClient } = simpleP2p();
-    for (const host of [hostileHost, healthyHost]) network.link(host, server, toServer, toClient);
+    // The attacker's own link is without limit, so that nothing of what it does is lost in a queue.
+    network.link(healthyHost, server, toServer, toClient);
+    this.hostileHost = hostileHost;
     start(server);
     this.peer = new HostilePeer({ seed, local: HOSTILE, remote: SERVER, ...options });
     this.healthy = new HealthyClient({ seed, local: HEALTHY, remote: SERVER, now: network.clock.now() });
