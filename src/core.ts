@@ -16,6 +16,8 @@ export type { CloseReason } from './connection/closer.ts';
 export type { ConnectionIdSource, ServerAnswer, TransportConfig } from './connection/config.ts';
 export type { ReceiveInfo, SendInfo } from './connection/connection-io.ts';
 export { MAX_CONN_ID_LEN, MIN_CLIENT_INITIAL_LEN, PROTOCOL_VERSION } from './connection/constants.ts';
+export type { DatagramOptions } from './connection/datagram-options.ts';
+export type { DatagramFate, DatagramNotice } from './connection/datagrams.ts';
 export type { ConnectionEvent } from './connection/events.ts';
 export {
   CONGESTION_CONTROL_NAMES,

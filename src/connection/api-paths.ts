@@ -3,11 +3,11 @@
 import { invalidArgType, outOfRange, quicError } from '../errors.ts';
 import { type SocketAddress, sameAddress } from '../util/address.ts';
 import { copyBytes } from '../util/bytes.ts';
-import { ConnectionStreams } from './api-streams.ts';
+import { ConnectionDatagrams } from './api-datagrams.ts';
 import type { Path } from './path.ts';
 
 /** Paths and connection ids of a {@link Connection}. */
-export abstract class ConnectionPaths extends ConnectionStreams {
+export abstract class ConnectionPaths extends ConnectionDatagrams {
   // ---- paths ----
 
   /** The addresses of the peer that are reachable, or may be, from a local address. */

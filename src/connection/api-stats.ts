@@ -37,6 +37,17 @@ export interface CoreStats {
   readonly dataBlockedReceivedCount: number;
   readonly streamDataBlockedReceivedCount: number;
   readonly streamsBlockedReceivedCount: number;
+  /** DATAGRAM frames (RFC 9221). */
+  readonly dgramSent: number;
+  readonly dgramReceived: number;
+  /** Of those that were sent. What is in neither count is on its way. */
+  readonly dgramAcked: number;
+  readonly dgramLost: number;
+  /** Queued and never sent: purged, or too large for the path by then. */
+  readonly dgramAbandoned: number;
+  /** Of those that were received: read by the application, and dropped because the queue was full. */
+  readonly dgramDelivered: number;
+  readonly dgramDropped: number;
   /** The peer's transport parameters; null until they came. */
   readonly peerTransportParameters: TransportParameters | null;
 }
@@ -75,6 +86,7 @@ export interface CorePathStats {
 export function statsOf(core: ConnectionCore, counters: ConnectionCounters): CoreStats {
   const { counters: packets } = core.recovery;
   const { stats } = core.streams;
+  const { counters: datagrams } = core.datagrams;
   return {
     received: counters.packetsReceived,
     sent: counters.packetsSent,
@@ -97,6 +109,13 @@ export function statsOf(core: ConnectionCore, counters: ConnectionCounters): Cor
     dataBlockedReceivedCount: stats.dataBlockedReceived,
     streamDataBlockedReceivedCount: stats.streamDataBlockedReceived,
     streamsBlockedReceivedCount: stats.streamsBlockedReceived,
+    dgramSent: datagrams.sent,
+    dgramReceived: datagrams.received,
+    dgramAcked: datagrams.acknowledged,
+    dgramLost: datagrams.lost,
+    dgramAbandoned: datagrams.abandoned,
+    dgramDelivered: datagrams.delivered,
+    dgramDropped: datagrams.dropped,
     peerTransportParameters: peerParametersOf(core),
   };
 }

@@ -151,8 +151,8 @@ export abstract class ConnectionStreams {
     return this.core.streams.nextWritable();
   }
 
-  /** Any stream to read. */
+  /** Any stream or datagram to read. */
   isReadable(): boolean {
-    return this.core.streams.hasReadable;
+    return this.core.streams.hasReadable || this.core.datagrams.receiveQueueLength > 0;
   }
 }

@@ -45,6 +45,15 @@ export interface TransportConfig {
   keepAlive: number;
   /** Connection ids that we keep issued to the peer, its limit permitting. Default 4. */
   issuedConnectionIds: number;
+  /** Largest DATAGRAM frame that we take, advertised; 0 = none (RFC 9221 §3). Default 0. */
+  maxDatagramFrameSize: number;
+  /** Datagrams that may wait to be read and to be sent, and their bytes. Defaults 0. */
+  datagramRecvQueueLen: number;
+  datagramRecvQueueBytes: number;
+  datagramSendQueueLen: number;
+  datagramSendQueueBytes: number;
+  /** Collect what became of datagrams for `nextNotice`; whoever sets it drains them. Default false. */
+  datagramFates: boolean;
 }
 
 export const DEFAULT_TRANSPORT_CONFIG: TransportConfig = {
@@ -71,6 +80,12 @@ export const DEFAULT_TRANSPORT_CONFIG: TransportConfig = {
   pacing: true,
   keepAlive: 0,
   issuedConnectionIds: 4,
+  maxDatagramFrameSize: 0,
+  datagramRecvQueueLen: 0,
+  datagramRecvQueueBytes: 0,
+  datagramSendQueueLen: 0,
+  datagramSendQueueBytes: 0,
+  datagramFates: false,
 };
 
 /** A certificate chain (DER, leaf first) with its key. */

@@ -15,6 +15,7 @@ import { Closer } from './closer.ts';
 import type { ConnectionConfig, ServerAnswer, TransportConfig } from './config.ts';
 import type { ConnectionStart, ReceiveInfo, SendInfo } from './connection-io.ts';
 import { Control } from './control.ts';
+import { Datagrams } from './datagrams.ts';
 import { EarlyPackets } from './early-packets.ts';
 import type { ConnectionEvent } from './events.ts';
 import { failureOf } from './failure.ts';
@@ -25,7 +26,7 @@ import { LocalIds } from './local-ids.ts';
 import { MtuDiscovery } from './mtu-discovery.ts';
 import type { DatagramBuilder, HeaderContext } from './packet-builder.ts';
 import { PacketNumbers } from './packet-numbers.ts';
-import { PartBit } from './part.ts';
+import { PartBit, TokenKind } from './part.ts';
 import type { ConnectionParts } from './parts.ts';
 import { Path } from './path.ts';
 import { Paths } from './paths.ts';
@@ -51,6 +52,7 @@ export class ConnectionCore implements ConnectionParts {
   readonly localIds: LocalIds;
   readonly remoteIds: RemoteIds;
   streams: Streams;
+  readonly datagrams: Datagrams = new Datagrams(this);
   readonly handshake: Handshake;
   readonly firstFlight: FirstFlight;
   readonly control: Control;
@@ -92,7 +94,7 @@ export class ConnectionCore implements ConnectionParts {
     const first = this.#makePath(0, start.local, start.remote, !isServer || start.addressValidated);
     first.state = 'validated';
     this.recovery = new Recovery(
-      { role: isServer ? 'server' : 'client', path: first.recovery },
+      { role: isServer ? 'server' : 'client', path: first.recovery, unrepeatable: TokenKind.DATAGRAM },
       this.#tokens,
       this.trace,
     );

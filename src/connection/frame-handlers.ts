@@ -107,9 +107,9 @@ HANDLERS[FRAME.HANDSHAKE_DONE] = (parts) => {
   return true;
 };
 
-HANDLERS[FRAME.DATAGRAM] = () => {
-  // RFC 9221 §3: no limit was announced, so none may come.
-  throw violation(FRAME.DATAGRAM, 'DATAGRAM without max_datagram_frame_size');
+HANDLERS[FRAME.DATAGRAM] = (parts, frame, bytes) => {
+  parts.datagrams.onFrame(frame, bytes);
+  return true;
 };
 
 function violation(frameType: number, reason: string): TransportError {

@@ -231,6 +231,7 @@ export class Handshake {
       maxAckDelay: transport.maxAckDelay,
       disableActiveMigration: transport.disableActiveMigration,
       activeConnectionIdLimit: transport.activeConnectionIdLimit,
+      maxDatagramFrameSize: transport.maxDatagramFrameSize,
       initialSourceConnectionId: localIds.current,
     };
     if (isServer) {

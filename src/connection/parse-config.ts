@@ -15,6 +15,7 @@ import {
   type Identity,
   type TransportConfig,
 } from './config.ts';
+import { type DatagramOptions, parseDatagrams } from './datagram-options.ts';
 
 /**
  * Options of a connection: quiche's `Config` under its own names and with its defaults, except that a client verifies
@@ -77,6 +78,10 @@ export interface CoreOptions {
   readonly maxAckDelay?: number;
   /** Connection ids of the peer that are kept. Default and least 2. */
   readonly activeConnectionIdLimit?: number;
+  /** Unreliable datagrams (RFC 9221); quiche's `enable_dgram`. True: with the defaults. Default false. */
+  readonly datagrams?: boolean | DatagramOptions;
+  /** Collects what became of each datagram; `nextDgramFate` must then be called until null. Default false. */
+  readonly datagramFates?: boolean;
   /** Asks the peer not to migrate. Default false. */
   readonly disableActiveMigration?: boolean;
   /** 'cubic' (default), 'reno' or another name of `CONGESTION_CONTROL_NAMES`. */
@@ -179,6 +184,8 @@ function parseTransport(options: CoreOptions): TransportConfig {
   config.activeConnectionIdLimit = Math.max(2, config.activeConnectionIdLimit);
   config.pacing = boolean('pacing', options.pacing, config.pacing);
   config.disableActiveMigration = boolean('disableActiveMigration', options.disableActiveMigration, false);
+  Object.assign(config, parseDatagrams(options.datagrams));
+  config.datagramFates = boolean('datagramFates', options.datagramFates, false);
   const { congestionControl } = options;
   if (congestionControl === undefined) return config;
   if (!CONGESTION_CONTROL_NAMES.includes(congestionControl)) {
@@ -307,6 +314,7 @@ const NAMES: ReadonlySet<string> = new Set([
   ...['version', 'alpn', 'identity', 'verifyPeer', 'requireClientCertificate', 'requestOcsp', 'ciphers'],
   ...['groups', 'grease', 'handshakeTimeout', 'maxAmplificationFactor', 'statelessResetToken', 'idSource'],
   ...['provider', 'random', 'trace', 'pacing', 'disableActiveMigration', 'congestionControl'],
+  ...['datagrams', 'datagramFates'],
   ...NUMBERS.map(([name]) => name),
 ]);
 

@@ -7,6 +7,7 @@ import type { TransportParameters } from '../wire/transport-parameters.ts';
 import type { Closer } from './closer.ts';
 import type { ConnectionConfig, TransportConfig } from './config.ts';
 import type { Control } from './control.ts';
+import type { Datagrams } from './datagrams.ts';
 import type { EarlyPackets } from './early-packets.ts';
 import type { ConnectionEvent } from './events.ts';
 import type { FirstFlight } from './first-flight.ts';
@@ -35,6 +36,7 @@ export interface ConnectionParts extends SentPacketSink {
   readonly localIds: LocalIds;
   readonly remoteIds: RemoteIds;
   readonly streams: Streams;
+  readonly datagrams: Datagrams;
   readonly handshake: Handshake;
   readonly firstFlight: FirstFlight;
   readonly control: Control;

@@ -55,6 +55,8 @@ export class SentTokens implements RecoveryListener {
     switch (kind) {
       case TokenKind.STREAM:
         return parts.streams.sender;
+      case TokenKind.DATAGRAM:
+        return parts.datagrams;
       case TokenKind.CRYPTO:
         return parts.spaces[c]?.crypto;
       case TokenKind.HANDSHAKE_DONE:

@@ -82,6 +82,9 @@ export class Transmitter {
       if (probing) this.#prepareProbe(space);
       builder.intent = probing ? 'pto-probe' : 'normal';
       if (!builder.openPacket(space, parts.header, recovery.largestAcked(space.index))) break;
+      // A datagram that needs the whole packet would otherwise wait as long as there is something to acknowledge.
+      if (mayPend && space.index === Space.APPLICATION && parts.datagrams.isPassedOver)
+        parts.datagrams.write(builder);
       if (wantsAck || space.acks.pending) writeAckFrame(parts, space, builder);
       if (windowOpen || probing) this.#writeParts(space);
       else if (validates) parts.paths.write(builder);
@@ -193,5 +196,6 @@ const ORDER: readonly {
   { bit: PartBit.RETIREMENTS, part: (parts) => parts.remoteIds },
   { bit: PartBit.CONNECTION_IDS, part: (parts) => parts.localIds },
   { bit: PartBit.STREAM_CONTROL, part: (parts) => parts.streams.control },
+  { bit: PartBit.DATAGRAM, part: (parts) => parts.datagrams },
   { bit: PartBit.STREAM, part: (parts) => parts.streams.sender },
 ];

@@ -42,6 +42,8 @@ export interface RecoveryConfig extends LossThresholds {
   role: 'client' | 'server';
   /** The path that the connection starts on. */
   path: PathRecovery;
+  /** A kind of token that a probe does not repeat: it stays with its packet. Default none. */
+  unrepeatable?: number;
 }
 
 /** Spaces are 0 Initial, 1 Handshake, 2 Application; times are milliseconds; sizes are bytes. */
@@ -62,6 +64,7 @@ export class Recovery {
   readonly #ackedSink: TokenSink;
   readonly #lostSink: TokenSink;
 
+  readonly #unrepeatable: number;
   #path: PathRecovery;
   #open: SpaceRecovery;
   #handshakeConfirmed = false;
@@ -79,6 +82,7 @@ export class Recovery {
 
   constructor(config: RecoveryConfig, listener: RecoveryListener, trace: Trace = NO_TRACE) {
     this.#path = config.path;
+    this.#unrepeatable = config.unrepeatable ?? -1;
     this.#open = this.#spaces[INITIAL];
     this.#peerCompletedAddressValidation = config.role === 'server';
     this.#ackedSink = (space, kind, a, b, c) => listener.tokenAcked(space, kind, a, b, c);
@@ -279,9 +283,9 @@ export class Recovery {
    */
   retransmitOldest(space: number): boolean {
     const state = this.#spaces[space];
-    const slot = state.oldestWithTokens();
+    const slot = state.oldestWithTokens(this.#unrepeatable);
     if (slot < 0) return false;
-    state.sent.takeTokens(slot, space, this.#lostSink);
+    state.sent.takeTokensBesides(this.#unrepeatable, slot, space, this.#lostSink);
     return true;
   }
 

@@ -244,6 +244,31 @@ export class SentPackets {
     }
   }
 
+  /** Whether the packet has tokens of another kind. */
+  hasTokensBesides(kind: number, slot: number): boolean {
+    const first = this.#doubles[slot * DOUBLES + FIRST_TOKEN];
+    for (let position = first; position < first + this.tokensOf(slot); position++) {
+      if (this.#tokens[(position & this.#tokenMask) * TOKEN] !== kind) return true;
+    }
+    return false;
+  }
+
+  /** The same as `takeTokens` for tokens of all kinds but one, which stay. */
+  takeTokensBesides(kind: number, slot: number, space: number, sink: TokenSink): void {
+    const first = this.#doubles[slot * DOUBLES + FIRST_TOKEN];
+    const end = first + this.tokensOf(slot);
+    let kept = first;
+    this.#shorts[slot * SHORTS + TOKEN_COUNT] = 0;
+    for (let position = first; position < end; position++) {
+      const tokens = this.#tokens;
+      if (tokens === NO_DOUBLES) return; // as above
+      const at = (position & this.#tokenMask) * TOKEN;
+      if (tokens[at] === kind) tokens.copyWithin((kept++ & this.#tokenMask) * TOKEN, at, at + TOKEN);
+      else sink(space, tokens[at], tokens[at + 1], tokens[at + 2], tokens[at + 3]);
+    }
+    this.#shorts[slot * SHORTS + TOKEN_COUNT] = kept - first;
+  }
+
   /** Lets go of the oldest packets that are settled, up to the first outstanding one. */
   advance(): void {
     while (this.head < this.tail && (this.flags(this.head & this.mask) & SentFlag.OUTSTANDING) === 0)

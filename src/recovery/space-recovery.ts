@@ -149,13 +149,13 @@ export class SpaceRecovery {
     return this.#runStart;
   }
 
-  /** The oldest outstanding ack-eliciting packet that still has tokens is at this slot; -1 if there is none. */
-  oldestWithTokens(): number {
+  /** The oldest outstanding ack-eliciting packet with tokens of another kind is at this slot; -1 if there is none. */
+  oldestWithTokens(besides: number): number {
     const { sent } = this;
     for (let position = sent.head; position < sent.tail; position++) {
       const slot = position & sent.mask;
       const flags = sent.flags(slot);
-      if ((flags & WANTED) === WANTED && sent.tokensOf(slot) > 0) return slot;
+      if ((flags & WANTED) === WANTED && sent.hasTokensBesides(besides, slot)) return slot;
     }
     return -1;
   }
