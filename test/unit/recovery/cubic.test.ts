@@ -184,4 +184,10 @@ test('C80 RFC 9438 §4.9.2 after a reduction that is taken back the window grows
   grow(plain, 1000, 2000);
   grow(undone, 1500, 2500);
   assert.ok(Math.abs(undone.window - plain.window) < 1, `${undone.window} and ${plain.window}`);
+  // Nor does it count as a lost peak when the next loss comes: RFC 9438 §4.7.
+  for (const flow of flows) {
+    flow.onCongestionEvent(3000, 2999);
+    grow(flow, 3100, 5000);
+  }
+  assert.ok(Math.abs(undone.window - plain.window) < 1, `${undone.window} and ${plain.window}`);
 });
