@@ -48,6 +48,11 @@ export interface CoreStats {
   /** Of those that were received: read by the application, and dropped because the queue was full. */
   readonly dgramDelivered: number;
   readonly dgramDropped: number;
+  readonly pathChallengeReceivedCount: number;
+  /** Calls of `send` that could send nothing for want of bytes from an address that is not validated (RFC 9000 §8.1). */
+  readonly amplificationLimitedCount: number;
+  /** Milliseconds during which bytes were in flight. */
+  readonly bytesInFlightDuration: number;
   /** The peer's transport parameters; null until they came. */
   readonly peerTransportParameters: TransportParameters | null;
 }
@@ -116,6 +121,9 @@ export function statsOf(core: ConnectionCore, counters: ConnectionCounters): Cor
     dgramAbandoned: datagrams.abandoned,
     dgramDelivered: datagrams.delivered,
     dgramDropped: datagrams.dropped,
+    pathChallengeReceivedCount: core.paths.challengesReceived,
+    amplificationLimitedCount: counters.amplificationLimited,
+    bytesInFlightDuration: counters.inFlightDuration,
     peerTransportParameters: peerParametersOf(core),
   };
 }

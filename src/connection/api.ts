@@ -146,12 +146,14 @@ export class Connection extends ConnectionPaths {
     }
     const { length } = datagram;
     if (length > 0 && this.core.state.isOpen) this.#counters.bytesReceived += length;
-    if (this.#start === null || length === 0 || !this.core.state.isOpen) {
-      return this.core.recv(datagram, info, now);
+    const isFirst = this.#start !== null && length > 0 && this.core.state.isOpen;
+    if (this.#start !== null && isFirst) this.#begin(this.#start, datagram, now);
+    try {
+      this.core.recv(datagram, info, now);
+    } finally {
+      this.#note(now);
     }
-    this.#begin(this.#start, datagram, now);
-    this.core.recv(datagram, info, now);
-    if (this.#counters.packetsReceived === 0) throw this.#refuse('ERR_QUIC_INVALID_PACKET', now);
+    if (isFirst && this.#counters.packetsReceived === 0) throw this.#refuse('ERR_QUIC_INVALID_PACKET', now);
     return length;
   }
 
@@ -161,7 +163,7 @@ export class Connection extends ConnectionPaths {
    * Null when there is nothing to send now. Throws ERR_QUIC_BUFFER_TOO_SHORT.
    */
   send(out: Uint8Array, now: number, options: SendOptions = {}): SendInfo | null {
-    return this.#sent(this.core.send(out, now, options.maxSegments ?? 1));
+    return this.#sent(this.core.send(out, now, options.maxSegments ?? 1), now);
   }
 
   /**
@@ -175,7 +177,7 @@ export class Connection extends ConnectionPaths {
     now: number,
   ): SendInfo | null {
     if (from !== null && to !== null) this.pathBetween(from, to);
-    return this.#sent(this.core.send(out, now, 1, from, to));
+    return this.#sent(this.core.send(out, now, 1, from, to), now);
   }
 
   /** When `onTimeout` is due, as `now`; null for never. To be asked again after every other call. */
@@ -191,6 +193,7 @@ export class Connection extends ConnectionPaths {
   /** Does what is due: lost packets, probes, idle and draining timeouts, old keys. Too early, it does nothing. */
   onTimeout(now: number): void {
     this.core.onTimeout(now);
+    this.#note(now);
   }
 
   // ---- events and answers ----
@@ -341,6 +344,7 @@ export class Connection extends ConnectionPaths {
     const { dcidStart, dcidLength, scidStart, scidLength } = HEADER;
     const destinationId = copyBytes(datagram, dcidStart, dcidStart + dcidLength);
     const isRetried = start.retrySourceId !== null;
+    if (!isRetried && dcidLength < MIN_FIRST_DCID_LENGTH) throw this.#refuse('ERR_QUIC_INVALID_PACKET', now);
     this.#start = null;
     this.core = new ConnectionCore(
       { ...this.#config, version },
@@ -361,8 +365,23 @@ export class Connection extends ConnectionPaths {
     return error;
   }
 
-  #sent(info: SendInfo | null): SendInfo | null {
-    if (info === null) return null;
+  /** Bytes come into flight and go out of it only within calls, so that looking after each is enough. */
+  #note(now: number): void {
+    this.#counters.noteInFlight(
+      this.core.paths.all.some((path) => path.recovery.bytesInFlight > 0),
+      now,
+    );
+  }
+
+  #sent(info: SendInfo | null, now: number): SendInfo | null {
+    this.#note(now);
+    if (info === null) {
+      const { state, recovery, hasPending } = this.core;
+      if (state.isOpen && hasPending && recovery.antiAmplificationBlocked) {
+        this.#counters.amplificationLimited++;
+      }
+      return null;
+    }
     this.#counters.bytesSent += info.length;
     if (this.core.state.value === 'closing') this.#closeSent = true;
     return info;

@@ -11,11 +11,23 @@ export class ConnectionCounters {
   /** Bytes of UDP payload. */
   bytesReceived = 0;
   bytesSent = 0;
+  /** Calls of `send` that could send nothing for want of bytes from a peer whose address is not validated. */
+  amplificationLimited = 0;
+  /** Milliseconds during which bytes were in flight. */
+  inFlightDuration = 0;
   keyLog: ((line: string) => void) | null = null;
   /** Bytes of stream data sent again so far, to see whether a packet has some. */
   bytesRetransmitted: () => number = () => 0;
 
   #seenRetransmitted = 0;
+  /** Since when bytes are in flight; null while none are. */
+  #inFlightSince: number | null = null;
+
+  /** Whether bytes are in flight from now on. */
+  noteInFlight(isInFlight: boolean, now: number): void {
+    if (this.#inFlightSince !== null) this.inFlightDuration += Math.max(0, now - this.#inFlightSince);
+    this.#inFlightSince = isInFlight ? now : null;
+  }
 
   /** A trace that counts and then tells `listener`. */
   trace(listener: Trace = NO_TRACE): Trace {

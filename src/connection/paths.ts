@@ -37,6 +37,8 @@ export class Paths implements SendingPart {
   readonly #host: PathsHost;
   readonly all: Path[];
   active: Path;
+  /** PATH_CHALLENGE frames that came. */
+  challengesReceived = 0;
   /** Where the peer seems to have gone; it becomes active once validated. */
   #candidate: Path | null = null;
   #nextId = 1;
@@ -86,6 +88,7 @@ export class Paths implements SendingPart {
 
   /** PATH_CHALLENGE (RFC 9000 §8.2.2): answered on the path it came on, once, and never again. */
   onChallenge(path: Path, data: Uint8Array): boolean {
+    this.challengesReceived++;
     const isFull = path.responses.length >= MAX_PATH_RESPONSES;
     // The newest are those that the peer still waits for.
     if (isFull) path.responses.shift();

@@ -133,6 +133,8 @@ describe('Connection: closing, state and information', () => {
     assert.ok(stats.sent > 18 && stats.received > 3 && stats.receivedBytes > 1200);
     assert.deepEqual([stats.resetStreamCountLocal, stats.stoppedStreamCountLocal], [1, 1]);
     assert.equal(stats.pathsCount, 1);
+    assert.deepEqual([stats.pathChallengeReceivedCount, stats.amplificationLimitedCount], [0, 0]);
+    assert.ok(stats.bytesInFlightDuration > 2 && stats.bytesInFlightDuration < 1000);
     assert.equal(stats.peerTransportParameters?.initialMaxStreamsBidi, 8);
     assert.equal(server.stats().receivedBytes, stats.sentBytes - 1200);
     assert.deepEqual(
@@ -150,6 +152,24 @@ describe('Connection: closing, state and information', () => {
     assert.deepEqual([path.sent, path.received, path.lost], [stats.sent, stats.received, 1]);
     assert.equal(path.pmtu, 1200);
     assert.doesNotThrow(() => JSON.stringify([stats, path]));
+  });
+
+  test('C94 what a server could not send for want of credit is counted', () => {
+    const link = new ApiLink();
+    link.deliver(link.takeOne(link.client).datagram, true);
+    const insideLimit = link.take(link.server).reduce((sum, { length }) => sum + length, 0);
+    assert.ok(insideLimit <= 3600);
+    for (let i = 0; i < 8 && link.server.stats().amplificationLimitedCount === 0; i++) {
+      const due = link.server.timeoutAt();
+      if (due === null) break;
+      link.now = Math.max(link.now, due);
+      link.server.onTimeout(link.now);
+      link.take(link.server);
+    }
+    assert.ok(link.server.stats().amplificationLimitedCount > 0);
+    assert.ok(link.server.stats().sentBytes <= 3600);
+    const { server } = ApiLink.established();
+    assert.equal(server.stats().amplificationLimitedCount, 0);
   });
 
   test('C95 names, ids and parameters of both sides', () => {

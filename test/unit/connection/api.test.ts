@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Connection } from '../../../src/connection/api.ts';
+import { seededRandom } from '../../../src/crypto/random.ts';
+import { QuicError } from '../../../src/errors.ts';
 import { encodeVersionNegotiation } from '../../../src/routing/encode-answers.ts';
 import { parseHeader } from '../../../src/wire/parse-header.ts';
 import { ApiLink, CLIENT, insideOf, linkConfig, quic, SERVER, STRANGER } from '../../support/api-link.ts';
 import { coreIdentity } from '../../support/cores.ts';
 
+const SERVING = linkConfig('serving', { identity: coreIdentity() });
 const START = { scid: new Uint8Array(8), local: CLIENT, peer: SERVER, now: 0 };
 
 describe('Connection: packets and time', () => {
@@ -78,6 +81,26 @@ describe('Connection: packets and time', () => {
     const future = datagram.slice();
     future.set([0x57, 0x41, 0x52, 0x50], 1);
     assert.throws(() => accept().recv(future, at, 0), quic('ERR_QUIC_UNKNOWN_VERSION', { number: -3 }));
+  });
+
+  test('C4 nothing but QuicError comes out of recv for a damaged first datagram, and the connection is closed then', () => {
+    const { datagram } = new ApiLink().takeOne(new ApiLink().client);
+    const random = seededRandom('damage');
+    for (let i = 0; i < 200; i++) {
+      const size = random.integer(4) === 0 ? 1 + random.integer(datagram.length) : datagram.length;
+      const bad = datagram.slice(0, size);
+      for (let bits = random.integer(4); bits >= 0; bits--)
+        bad[random.integer(Math.min(60, size))] ^= 1 << random.integer(8);
+      const server = Connection.accept({ ...START, local: SERVER, peer: CLIENT, config: SERVING });
+      try {
+        server.recv(bad, { from: CLIENT, to: SERVER }, 0);
+        assert.equal(server.isClosed, false);
+      } catch (error) {
+        assert.ok(error instanceof QuicError, String(error));
+        assert.equal(server.isClosed, true);
+        assert.equal(server.send(new Uint8Array(1200), 0), null);
+      }
+    }
   });
 
   test('C5 a violation of the peer is thrown by recv and closes with its code', () => {
