@@ -11,7 +11,7 @@ import { bytesKey, equal } from '../util/bytes.ts';
 import { Certificate } from './certificate.ts';
 import { DerError, DerReader, Tag } from './der.ts';
 import { readCertificates } from './input.ts';
-import { readPem } from './pem.ts';
+import { looksLikePem, readPem } from './pem.ts';
 
 /**
  * What may be trusted:
@@ -89,10 +89,31 @@ export function trustAnchors(
   const [first] = sources;
   if (first === undefined) throw invalidArgType(option, 'at least one certificate', source);
   if (sources.length === 1 && isNamed(first)) return named(first);
+  if (sources.length === 1 && typeof first === 'string' && looksLikePem(first)) return ofText(first, option);
   const parts = sources.map((part) => (isNamed(part) ? NAMED[part] : given(part, option)));
   for (const part of sources) if (part === 'system') named('system');
   return new TrustAnchors(() => parts.flatMap((load) => [...load()]));
 }
+
+/** A client gives the same text for every connection: reading it costs more than the handshake's signatures. */
+function ofText(pem: string, option: string): TrustAnchors {
+  let anchors = recentTexts.get(pem);
+  if (anchors === undefined) {
+    const load = given(pem, option);
+    anchors = new TrustAnchors(load);
+    for (const oldest of recentTexts.size < MAX_RECENT_TEXTS ? [] : recentTexts.keys()) {
+      recentTexts.delete(oldest);
+      break;
+    }
+    recentTexts.set(pem, anchors);
+  }
+  return anchors;
+}
+
+const recentTexts = new Map<string, TrustAnchors>();
+
+/** PEM texts whose anchors are kept. */
+const MAX_RECENT_TEXTS = 16;
 
 function given(source: Exclude<TrustSource, NamedSource>, option: string): () => Uint8Array[] {
   const certificates = readCertificates(source, option, false);
