@@ -88,8 +88,12 @@ export interface CoreOptions {
   readonly congestionControl?: string;
   /** The first congestion window in packets. Default 10. */
   readonly initialWindowPackets?: number;
+  /** HyStart++ in the first slow start of 'cubic' and 'reno' (RFC 9406). Default true. */
+  readonly hystart?: boolean;
   /** Default true. */
   readonly pacing?: boolean;
+  /** Marks datagrams as ECN-capable while the path carries marks; for sockets that can. Default false. */
+  readonly ecn?: boolean;
   /** Server: token for stateless resets to the first connection id, 16 bytes; advertised. Default none. */
   readonly statelessResetToken?: Uint8Array;
   /** Server: bytes sent per byte received until the client's address is validated. Default 3. */
@@ -183,6 +187,8 @@ function parseTransport(options: CoreOptions): TransportConfig {
   config.ackDelayExponent = Math.min(20, config.ackDelayExponent);
   config.activeConnectionIdLimit = Math.max(2, config.activeConnectionIdLimit);
   config.pacing = boolean('pacing', options.pacing, config.pacing);
+  config.hystart = boolean('hystart', options.hystart, config.hystart);
+  config.ecn = boolean('ecn', options.ecn, config.ecn);
   config.disableActiveMigration = boolean('disableActiveMigration', options.disableActiveMigration, false);
   Object.assign(config, parseDatagrams(options.datagrams));
   config.datagramFates = boolean('datagramFates', options.datagramFates, false);
@@ -314,7 +320,7 @@ const NAMES: ReadonlySet<string> = new Set([
   ...['version', 'alpn', 'identity', 'verifyPeer', 'requireClientCertificate', 'requestOcsp', 'ciphers'],
   ...['groups', 'grease', 'handshakeTimeout', 'maxAmplificationFactor', 'statelessResetToken', 'idSource'],
   ...['provider', 'random', 'trace', 'pacing', 'disableActiveMigration', 'congestionControl'],
-  ...['datagrams', 'datagramFates'],
+  ...['datagrams', 'datagramFates', 'hystart', 'ecn'],
   ...NUMBERS.map(([name]) => name),
 ]);
 

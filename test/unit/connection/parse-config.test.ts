@@ -31,7 +31,9 @@ describe('CoreConfig', () => {
     assert.deepEqual([transport.activeConnectionIdLimit, transport.disableActiveMigration], [2, false]);
     assert.deepEqual([transport.congestionControl, transport.initialWindowPackets], ['cubic', 10]);
     assert.deepEqual([transport.maxConnectionWindow, transport.maxStreamWindow], [24 << 20, 16 << 20]);
-    assert.equal(transport.pacing, true);
+    assert.deepEqual([transport.pacing, transport.hystart, transport.ecn], [true, true, false]);
+    assert.equal(parse({ hystart: false }).transport.hystart, false);
+    assert.equal(parse({ ecn: true }).transport.ecn, true);
   });
 
   test('values that quiche brings into range are brought into range', () => {
