@@ -60,6 +60,20 @@ describe('Connection: connection ids and paths', () => {
     assert.equal(server.isStreamReadable(0), true);
   });
 
+  test('C74 the active path does not give up its id while another path has the only other one', () => {
+    const link = ApiLink.established();
+    const { client, server } = link;
+    client.newSourceCid(id(1), token(1));
+    link.flush();
+    insideOf(server).paths.open(SERVER, STRANGER);
+    assert.equal(server.availableDcids, 0);
+    assert.throws(() => server.retireDestinationCid(0), quic('ERR_QUIC_OUT_OF_IDENTIFIERS'));
+    assert.deepEqual(server.destinationId, client.sourceId);
+    // The path without an id of its own ends.
+    server.retireDestinationCid(1);
+    assert.deepEqual(server.paths(SERVER), [CLIENT]);
+  });
+
   test('C74 ids of no length can be neither added nor retired', () => {
     const link = ApiLink.established({ connect: { scid: new Uint8Array(0) } });
     const { client, server } = link;
