@@ -4,6 +4,7 @@
 import { quicError } from '../errors.ts';
 import { type BoundSockets, bindSockets } from '../udp/bind-sockets.ts';
 import type { DatagramSocket, SocketFactory } from '../udp/socket.ts';
+import { InterfaceWatcher } from '../udp/watch-interfaces.ts';
 import { addressKey, type SocketAddress } from '../util/address.ts';
 import type { Loop } from './loop.ts';
 
@@ -129,6 +130,8 @@ export class EndpointSockets {
     bound.onSocketAdded = (socket) => this.#adopt(socket);
     bound.onSocketRemoved = (socket) => this.#forget(socket);
     for (const socket of bound.sockets) this.#adopt(socket);
+    // A wildcard means all local addresses, those that come up later too.
+    bound.follow(new InterfaceWatcher(this.#owner.loop.clock, this.#factory));
   }
 
   #bufferSizes(): { receiveBufferSize?: number; sendBufferSize?: number } {
