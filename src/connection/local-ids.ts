@@ -10,7 +10,7 @@ import type { ConnectionIdSource } from './config.ts';
 import type { ConnectionEvent } from './events.ts';
 import { type PacketBuilder, type SendingPart, TokenKind } from './part.ts';
 
-/** A peer that retires ids faster than this per round trip is answered no faster (reliability: retirement loops). */
+/** Ids that a peer may retire on one connection: a peer that retires for ever makes us issue for ever. */
 export const MAX_RETIREMENTS = 10_000;
 
 interface LocalId {

@@ -36,7 +36,7 @@ export class DrivenConnection implements Driven {
   owner: ConnectionOwner | null = null;
   /** What routing knows of it. */
   ids: Uint8Array[] = [];
-  resetTokens: Uint8Array[] = [];
+  resetTokens: { token: Uint8Array; from: SocketAddress }[] = [];
   /** The id that a client made up, and the address it was used from. */
   original: { id: Uint8Array; from: SocketAddress } | null = null;
   readonly #host: ConnectionHost;

@@ -292,13 +292,18 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
         router.removeId(event.connectionId);
         driven.ids = driven.ids.filter((id) => id !== event.connectionId);
         return;
-      case 'reset-token-added':
-        router.addResetToken(event.token, driven.core.paths.active.remote, driven);
-        driven.resetTokens.push(event.token);
+      case 'reset-token-added': {
+        const from = driven.core.paths.active.remote;
+        router.addResetToken(event.token, from, driven);
+        driven.resetTokens.push({ token: event.token, from });
         return;
+      }
       case 'reset-token-removed':
-        router.removeResetToken(event.token, driven.core.paths.active.remote, driven);
-        driven.resetTokens = driven.resetTokens.filter((token) => token !== event.token);
+        // The peer may have moved since: the table knows the token by the address of that time.
+        for (const { token, from } of driven.resetTokens) {
+          if (token === event.token) router.removeResetToken(token, from, driven);
+        }
+        driven.resetTokens = driven.resetTokens.filter(({ token }) => token !== event.token);
         return;
       case 'confirmed':
         // The client knows our id by now (RFC 9000 §7.2).
@@ -315,9 +320,7 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
     if (connection === undefined) return;
     this.#connections.delete(driven);
     this.loop.remove(driven);
-    for (const token of driven.resetTokens) {
-      this.#router.removeResetToken(token, driven.core.paths.active.remote, driven);
-    }
+    for (const { token, from } of driven.resetTokens) this.#router.removeResetToken(token, from, driven);
     const originals = driven.original === null ? [] : [driven.original];
     this.#router.closed(driven.ids, now + driven.core.closingPeriod(), originals);
     this.#armRouter();
