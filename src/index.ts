@@ -4,6 +4,8 @@
  */
 
 export { type ConnectOptions, type ConnectTarget, connect } from './client/connect.ts';
+export type { DatagramOptions } from './connection/datagram-options.ts';
+export type { DatagramCounters, DatagramFate } from './connection/datagrams.ts';
 export { QUIC_ERRORS, QuicError, type QuicErrorCode, type QuicErrorType } from './errors.ts';
 export { type ListenerState, type ListenOptions, listen, QuicListener } from './listener/listener.ts';
 export {

@@ -2,11 +2,13 @@
 // DrivenConnection; knows no packets and no sockets.
 
 import type { ConnectionCore } from '../connection/connection.ts';
+import type { DatagramCounters, DatagramFate } from '../connection/datagrams.ts';
 import type { ConnectionEvent } from '../connection/events.ts';
 import { StreamNotice } from '../connection/streams/streams.ts';
 import { invalidArgType, type QuicError, quicError } from '../errors.ts';
 import type { SocketAddress } from '../util/address.ts';
 import { Ring } from '../util/ring.ts';
+import { DatagramChannel } from './datagrams.ts';
 import { abortable, type Deferred, defer } from './deferred.ts';
 import type { ConnectionOwner, DrivenConnection } from './driven-connection.ts';
 import { QuicStream, type StreamHost, type WaitOptions } from './stream.ts';
@@ -50,6 +52,7 @@ export class QuicConnection implements ConnectionOwner, StreamHost {
   readonly #incoming: Record<Direction, Ring<QuicStream>> = { bidi: new Ring(), uni: new Ring() };
   readonly #acceptors: Record<Direction, Ring<Deferred<QuicStream>>> = { bidi: new Ring(), uni: new Ring() };
   readonly #openers: Record<Direction, Ring<Deferred<QuicStream>>> = { bidi: new Ring(), uni: new Ring() };
+  readonly #datagrams: DatagramChannel;
   /** Streams of both directions in order of arrival, while somebody iterates. */
   #iterators: Deferred<void>[] = [];
   #error: QuicError | null = null;
@@ -63,6 +66,7 @@ export class QuicConnection implements ConnectionOwner, StreamHost {
     this.#questions = questions;
     this.#now = now;
     this.#serverName = driven.core.config.serverName;
+    this.#datagrams = new DatagramChannel(driven.core, this.#closed.promise, () => this.wantSend());
     this.#opened.promise.catch(() => {});
     this.#closed.promise.catch(() => {});
   }
@@ -134,6 +138,7 @@ export class QuicConnection implements ConnectionOwner, StreamHost {
       openStreams: streams.openCount,
       bytesUnread: streams.bytesUnread,
       bytesUnacknowledged: streams.bytesHeld,
+      datagrams: { ...this.#core.datagrams.counters },
     };
   }
 
@@ -175,6 +180,35 @@ export class QuicConnection implements ConnectionOwner, StreamHost {
       this.#iterators.push(arrival);
       await arrival.promise;
     }
+  }
+
+  // ---- datagrams ----
+
+  /**
+   * Sends an unreliable datagram (RFC 9221), once and never again. Resolves with what became of it: 'acknowledged' by
+   * the peer, 'lost' as far as can be told, or 'abandoned', which was never sent because the path got smaller or the
+   * connection ended. The promise never rejects and may be left alone; `bytes` may be reused at once.
+   *
+   * Throws ERR_QUIC_DATAGRAM_UNSUPPORTED if the peer takes none, ERR_QUIC_DATAGRAM_TOO_LARGE above `maxDatagramSize`,
+   * ERR_QUIC_DATAGRAM_QUEUE_FULL while congestion holds too many back, and ERR_QUIC_INVALID_STATE before `opened`.
+   */
+  sendDatagram(bytes: Uint8Array): Promise<DatagramFate> {
+    return this.#datagrams.send(bytes);
+  }
+
+  /** The longest datagram that can be sent now, bytes; follows the path. 0 if the peer takes none, or did not say yet. */
+  get maxDatagramSize(): number {
+    return this.#datagrams.maxSize;
+  }
+
+  /** The next datagram of the peer. Rejects with ERR_QUIC_DATAGRAM_UNSUPPORTED without the option `datagrams`. */
+  receiveDatagram(options: WaitOptions = {}): Promise<Uint8Array> {
+    return this.#datagrams.receive(options);
+  }
+
+  /** All datagrams that the peer sends, until the connection is closed on purpose; an error of it is thrown. */
+  get datagrams(): AsyncIterable<Uint8Array> {
+    return this.#datagrams;
   }
 
   // ---- ending ----
@@ -238,6 +272,7 @@ export class QuicConnection implements ConnectionOwner, StreamHost {
         return;
       case 'established':
         this.#opened.resolve(this.#info());
+        this.#datagrams.onEstablished();
         this.#retryOpeners();
         return;
       case 'closing':
@@ -250,6 +285,7 @@ export class QuicConnection implements ConnectionOwner, StreamHost {
 
   onStreams(_now: number): void {
     const { streams } = this.#core;
+    this.#datagrams.deliver();
     for (const direction of DIRECTIONS) {
       for (let id = streams.nextIncoming(direction); id !== null; id = streams.nextIncoming(direction)) {
         this.#arrive(direction, this.#make(id, false));
@@ -364,6 +400,7 @@ export class QuicConnection implements ConnectionOwner, StreamHost {
     if (isClean) this.#closed.resolve({ errorCode, reason, remote });
     else this.#closed.reject(this.#error);
     this.#opened.reject(this.#error);
+    this.#datagrams.end(this.#error);
     for (const direction of DIRECTIONS) {
       for (const waiting of this.#acceptors[direction]) waiting.reject(this.#error);
       for (const waiting of this.#openers[direction]) waiting.reject(this.#error);
@@ -392,6 +429,7 @@ export interface ConnectionStats {
   openStreams: number;
   bytesUnread: number;
   bytesUnacknowledged: number;
+  datagrams: DatagramCounters;
 }
 
 type Direction = 'bidi' | 'uni';

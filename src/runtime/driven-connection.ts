@@ -106,7 +106,7 @@ export class DrivenConnection implements Driven {
         return sent - 1;
       }
     }
-    if (core.hasEvents) this.#host.loop.touch(this);
+    if (core.hasEvents || core.datagrams.hasNotices) this.#host.loop.touch(this);
     return sent;
   }
 

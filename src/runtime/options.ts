@@ -2,6 +2,7 @@
 // connections come from here. The table of defaults of the friendly layer is DEFAULT_CONNECTION_OPTIONS.
 
 import { DEFAULT_TRANSPORT_CONFIG, type TransportConfig } from '../connection/config.ts';
+import { type DatagramOptions, parseDatagrams } from '../connection/datagram-options.ts';
 import { CIPHER_SUITES } from '../crypto/suites.ts';
 import { invalidArgType, invalidArgValue, outOfRange } from '../errors.ts';
 import { CONGESTION_CONTROLLERS } from '../recovery/congestion.ts';
@@ -32,6 +33,8 @@ export interface TransportOptions {
   /** Largest UDP payload to try, 1200 to 65527. Default 1452. */
   maxUdpPayloadSize?: number;
   disableActiveMigration?: boolean;
+  /** Take unreliable datagrams (RFC 9221); true with the default limits. Default false. */
+  datagrams?: boolean | DatagramOptions;
 }
 
 /** TLS choices of either role. */
@@ -55,6 +58,9 @@ export const DEFAULT_CONNECTION_OPTIONS: TransportConfig = {
   initialMaxStreamsUni: 100,
   activeConnectionIdLimit: 4,
   maxSendBuffer: 8 * 1024 * 1024,
+  datagramSendQueueLen: 1024,
+  datagramSendQueueBytes: 1024 * 1024,
+  datagramFates: true,
 };
 
 /** Default of `handshakeTimeout`, ms. */
@@ -111,6 +117,7 @@ export function parseTransport(options: TransportOptions): TransportConfig {
   );
   config.pacing = boolean('pacing', options.pacing, config.pacing);
   config.disableActiveMigration = boolean('disableActiveMigration', options.disableActiveMigration, false);
+  Object.assign(config, parseDatagrams(options.datagrams));
   if (options.congestionControl !== undefined) {
     const names = Object.keys(CONGESTION_CONTROLLERS);
     if (!names.includes(options.congestionControl)) {
@@ -200,6 +207,7 @@ export const TRANSPORT_OPTION_NAMES: readonly string[] = [
   'pacing',
   'maxUdpPayloadSize',
   'disableActiveMigration',
+  'datagrams',
   'ciphers',
   'groups',
 ];
