@@ -1,100 +1,181 @@
 import assert from 'node:assert/strict';
 import type { ConnectionCore } from '../../src/connection/connection.ts';
-import type { ReceiveInfo } from '../../src/connection/connection-io.ts';
-import { QuicError } from '../../src/errors.ts';
-import { TestPair } from '../support/core-pair.ts';
+import { parseDatagrams } from '../../src/connection/datagram-options.ts';
+import { simpleP2p } from '../../src/sim/scenarios.ts';
+import { type PairOptions, TestPair } from '../support/core-pair.ts';
 import { scenario } from '../support/scenario.ts';
 
-scenario('C4 recv keeps nothing of the datagram: it may be overwritten at once', (seed) => {
-  const link = { delay: 15, reordering: 0.3, reorderDelay: 5, duplication: 0.1 };
-  const pair = new TestPair({ seed, scenario: { toServer: link, toClient: link } });
-  const overwrite = (core: ConnectionCore): void => {
-    const recv = core.recv.bind(core);
-    core.recv = (bytes: Uint8Array, info: ReceiveInfo, now: number): number => {
-      const taken = recv(bytes, info, now);
-      assert.equal(taken, bytes.length);
-      bytes.fill(0xee);
-      return taken;
-    };
-  };
-  overwrite(pair.client);
-  pair.onAccept = overwrite;
-  pair.fetch([300_000, 50, 70_000]);
-});
+const ON = {
+  ...parseDatagrams({ recvQueueLen: 10_000, sendQueueLen: 10_000, recvQueueBytes: 1e8, sendQueueBytes: 1e8 }),
+  datagramFates: true,
+};
 
-scenario('C4 RFC 9000 §12.2 packets of a handshake are coalesced into few datagrams', (seed) => {
-  const pair = new TestPair({ seed });
+/** IPv4 and UDP headers. */
+const HEADERS = 28;
+
+function connected(options: PairOptions): { pair: TestPair; client: ConnectionCore; server: ConnectionCore } {
+  const { clientTransport, serverTransport } = options;
+  const pair = new TestPair({
+    ...options,
+    clientTransport: { ...ON, ...clientTransport },
+    serverTransport: { ...ON, ...serverTransport },
+  });
   pair.runUntil(() => pair.isEstablished);
-  const { toServer, toClient } = pair.pair;
-  // Hello, answer, Finished; then acknowledgements, HANDSHAKE_DONE and the probe for a larger MTU.
-  assert.ok(toClient.counters.entered <= 4, `${toClient.counters.entered} datagrams of the server`);
-  assert.ok(toServer.counters.entered <= 4, `${toServer.counters.entered} datagrams of the client`);
-});
+  return { pair, client: pair.client, server: pair.server as ConnectionCore };
+}
 
-scenario('C6 send fills several datagrams of equal size, but for the last', (seed) => {
-  const pair = new TestPair({ seed });
-  pair.fetch([200_000]);
-  pair.pair.run(500);
-  const { server } = pair;
-  if (server === null) throw new Error('There is no server');
-  const id = server.streams.openStream('uni') as number;
-  server.streams.streamSend(id, new Uint8Array(14_000), true);
-  const out = new Uint8Array(65_535);
-  const sizes: number[] = [];
-  for (let sent = server.send(out, pair.now, 6); sent !== null; sent = server.send(out, pair.now, 6)) {
-    const { length, segmentSize, from, to } = sent;
-    assert.deepEqual(to, pair.pair.clientAddress);
-    assert.deepEqual(from, pair.pair.serverAddress);
-    assert.ok(length <= 6 * segmentSize);
-    for (let at = 0; at < length; at += segmentSize) {
-      const end = Math.min(length, at + segmentSize);
-      sizes.push(end - at);
-      pair.client.recv(out.slice(at, end), { from, to }, pair.now);
-    }
+/** Eight bytes with a number in them, and more to fill the size. */
+function numbered(i: number, size: number): Uint8Array {
+  const bytes = new Uint8Array(size);
+  new DataView(bytes.buffer).setUint32(0, i);
+  return bytes;
+}
+
+function read(core: ConnectionCore): number[] {
+  const found: number[] = [];
+  for (let each = core.datagrams.receive(); each !== null; each = core.datagrams.receive()) {
+    found.push(new DataView(each.buffer, each.byteOffset).getUint32(0));
   }
-  assert.ok(sizes.length >= 10);
-  assert.ok(
-    sizes.slice(0, -1).every((size) => size === 1452),
-    `${sizes}`,
+  return found;
+}
+
+/** By id; fails if one was told twice. */
+function collect(core: ConnectionCore, into: Map<number, string>): void {
+  for (let each = core.datagrams.nextNotice(); each !== null; each = core.datagrams.nextNotice()) {
+    assert.equal(into.has(each.id), false, `the fate of ${each.id} was told twice`);
+    into.set(each.id, each.fate);
+  }
+}
+
+for (const loss of [0, 0.05, 0.3]) {
+  scenario(
+    `C62 RFC 9221 §5.2 with ${100 * loss} % loss the fate of each datagram is told once and is true`,
+    (seed) => {
+      const { pair, client, server } = connected({ seed, scenario: simpleP2p({ loss, queue: 1000 }) });
+      const fates = new Map<number, string>();
+      let sent = 0;
+      pair.onClient = () => {
+        collect(client, fates);
+        while (sent < 2000 && client.datagrams.sendQueueLength < 50) {
+          assert.equal(client.datagrams.send(numbered(sent, 100 + (sent % 900))), sent);
+          sent++;
+        }
+      };
+      pair.wake();
+      pair.runUntil(() => fates.size === 2000, 600_000);
+      const arrived = read(server);
+      const { counters } = client.datagrams;
+      assert.equal(new Set(arrived).size, arrived.length, 'nothing was sent twice');
+      assert.equal(counters.sent, 2000);
+      assert.equal(counters.acknowledged + counters.lost, 2000);
+      // What was acknowledged did arrive; what is lost may have arrived, if only its acknowledgement was lost.
+      const there = new Set(arrived);
+      for (const [id, fate] of fates) if (fate === 'acknowledged') assert.ok(there.has(id), `datagram ${id}`);
+      if (loss === 0) assert.equal(counters.lost, 0);
+      else assert.ok(counters.lost >= (2000 * loss) / 2, `${counters.lost} lost`);
+      assert.equal(counters.received + server.datagrams.counters.received, arrived.length);
+    },
   );
-  assert.equal(pair.client.streams.streamReadableLength(id), 14_000);
+}
+
+scenario(
+  'RFC 9221 §5.4 datagrams beyond what the path carries wait, and do not overflow its queue',
+  (seed) => {
+    const { pair, client, server } = connected({ seed });
+    for (let i = 0; i < 3000; i++) assert.equal(client.datagrams.send(numbered(i, 1000)), i);
+    const start = pair.now;
+    pair.wake();
+    pair.runUntil(() => client.datagrams.sendQueueLength === 0, 60_000);
+    // 3 MB over 10 Mbit/s take 2.4 seconds.
+    assert.ok(pair.now - start > 2000, `${pair.now - start} ms`);
+    pair.pair.run(2000);
+    assert.ok(server.datagrams.counters.received > 2700, `${server.datagrams.counters.received} arrived`);
+  },
+);
+
+scenario('C62 datagrams and streams share a connection, and the streams lose nothing', (seed) => {
+  const { pair, client, server } = connected({ seed, scenario: simpleP2p({ loss: 0.02 }) });
+  let sent = 0;
+  pair.onServer = () => {
+    while (sent < 500 && server.datagrams.sendQueueLength < 5) {
+      server.datagrams.send(numbered(sent++, server.datagrams.maxWritableLength as number));
+    }
+  };
+  pair.fetch([200_000, 200_000]);
+  pair.runUntil(
+    () => server.datagrams.counters.acknowledged + server.datagrams.counters.lost === 500,
+    60_000,
+  );
+  assert.ok(client.datagrams.counters.received > 450);
+  assert.equal(server.datagrams.counters.sent, 500);
 });
 
-scenario('C6 send gives null when everything is said, and does not write outside its buffer', (seed) => {
-  const pair = new TestPair({ seed });
-  pair.fetch([10_000]);
-  pair.pair.run(1_000);
-  const out = new Uint8Array(2_000).fill(0x77);
-  assert.equal(pair.client.send(out, pair.now), null);
-  assert.ok(out.every((byte) => byte === 0x77));
-  pair.client.control.ping();
-  const sent = pair.client.send(out, pair.now);
-  assert.ok(sent !== null && sent.length < 60);
-  assert.equal(pair.client.send(out, pair.now), null);
-  assert.throws(
-    () => pair.client.send(new Uint8Array(1_199), pair.now),
-    (error) => error instanceof QuicError && error.code === 'ERR_QUIC_BUFFER_TOO_SHORT',
-  );
-});
-
-scenario('C6 datagrams are never larger than the buffer, whatever the path carries', (seed) => {
-  const pair = new TestPair({ seed });
-  pair.fetch([100_000]);
-  const { server } = pair;
-  if (server === null) throw new Error('There is no server');
-  assert.equal(server.paths.active.mtu, 1452);
+scenario('C64 the longest datagram follows the MTU that the path is found to have', (seed) => {
+  const { pair, client, server } = connected({ seed });
+  const overhead = 1 + 8 + 4 + 16 + 3;
+  assert.equal(client.paths.active.mtu, 1200);
+  assert.equal(client.datagrams.maxWritableLength, 1200 - overhead);
+  pair.pair.run(2000);
+  assert.equal(client.paths.active.mtu, 1452);
+  assert.equal(client.datagrams.maxWritableLength, 1452 - overhead);
+  client.datagrams.send(numbered(1, 1452 - overhead));
+  pair.wake();
   pair.pair.run(500);
-  server.streams.streamSend(server.streams.openStream('uni') as number, new Uint8Array(5_000), true);
-  const out = new Uint8Array(1_250);
-  for (let sent = server.send(out, pair.now); sent !== null; sent = server.send(out, pair.now))
-    assert.ok(sent.length <= 1_250);
+  assert.deepEqual(read(server), [1]);
 });
 
-scenario('C20 ipv6: 5 + 10 KiB over IPv6 alone', (seed) => {
-  const pair = new TestPair({ seed, family: 6 });
-  const families = new Set<number>();
-  pair.pair.network.tap(({ from, to }) => void families.add(from.family).add(to.family));
-  pair.fetch([5 * 1024, 10 * 1024]);
-  assert.deepEqual([...families], [6]);
-  pair.close();
+scenario('C64 a path of 1300 bytes never gets a datagram that it cannot carry', (seed) => {
+  const { pair, client, server } = connected({ seed, scenario: simpleP2p({ mtu: 1300 + HEADERS }) });
+  pair.pair.run(10_000);
+  const longest = client.datagrams.maxWritableLength as number;
+  assert.ok(longest > 1240 && longest <= 1300 - 32, `${longest} bytes`);
+  for (let i = 0; i < 20; i++) client.datagrams.send(numbered(i, longest));
+  pair.wake();
+  pair.pair.run(1000);
+  assert.equal(read(server).length, 20);
+});
+
+scenario(
+  'C64 what became too large for the path while it waited is given up and told, and the rest goes out',
+  (seed) => {
+    const { pair, client, server } = connected({ seed });
+    pair.pair.run(2000);
+    const fates = new Map<number, string>();
+    client.datagrams.send(numbered(0, 1400));
+    client.datagrams.send(numbered(1, 1000));
+    client.datagrams.send(numbered(2, 1400));
+    client.datagrams.send(numbered(3, 1000));
+    client.paths.active.mtu = 1200;
+    pair.wake();
+    pair.pair.run(1000);
+    collect(client, fates);
+    assert.deepEqual(read(server), [1, 3]);
+    assert.deepEqual([...fates].sort(), [
+      [0, 'abandoned'],
+      [1, 'acknowledged'],
+      [2, 'abandoned'],
+      [3, 'acknowledged'],
+    ]);
+    assert.equal(client.hasPending, false);
+  },
+);
+
+scenario('C62 T17 a reader that is too slow loses the oldest, and the memory stays bounded', (seed) => {
+  const { pair, client, server } = connected({ seed, serverTransport: { datagramRecvQueueLen: 16 } });
+  let sent = 0;
+  pair.onClient = () => {
+    while (sent < 1000 && client.datagrams.sendQueueLength < 50) client.datagrams.send(numbered(sent++, 500));
+  };
+  pair.wake();
+  pair.runUntil(() => sent === 1000 && client.datagrams.sendQueueLength === 0, 60_000);
+  pair.pair.run(1000);
+  const { received, dropped } = server.datagrams.counters;
+  assert.equal(server.datagrams.receiveQueueLength, 16);
+  assert.equal(dropped, received - 16);
+  const left = read(server);
+  assert.equal(left.at(-1), 999);
+  assert.deepEqual(
+    left,
+    [...left].sort((a, b) => a - b),
+  );
 });
