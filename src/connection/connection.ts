@@ -19,7 +19,7 @@ import { Datagrams } from './datagrams.ts';
 import { EarlyPackets } from './early-packets.ts';
 import type { ConnectionEvent } from './events.ts';
 import { failureOf } from './failure.ts';
-import { FirstFlight } from './first-flight.ts';
+import { FirstFlight, usableToken } from './first-flight.ts';
 import { Handshake } from './handshake.ts';
 import { Idle } from './idle.ts';
 import { LocalIds } from './local-ids.ts';
@@ -78,7 +78,7 @@ export class ConnectionCore implements ConnectionParts {
     this.trace = config.trace;
     const version = versionInfo(config.version) ?? reservedVersionInfo(config.version);
     if (version === undefined) throw quicError('ERR_QUIC_UNKNOWN_VERSION');
-    this.header = { version, localId: start.localId, token: config.token ?? null };
+    this.header = { version, localId: start.localId, token: usableToken(config.token) };
 
     this.spaces = [0, 1, 2].map((index) => new PacketNumberSpace(index, this.#makeAckTracker(index)));
     const application = this.spaces[Space.APPLICATION] as PacketNumberSpace;

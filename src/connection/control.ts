@@ -1,6 +1,7 @@
 // Single frames that belong to no other part: HANDSHAKE_DONE, NEW_TOKEN, PING (RFC 9000 §19.20, §19.7, §19.2).
 
 import { writeHandshakeDone, writeNewToken, writePing } from '../wire/frame-writer.ts';
+import { MAX_TOKEN_LENGTH } from './first-flight.ts';
 import { type PacketBuilder, PartBit, type SendingPart, TokenKind } from './part.ts';
 import type { PacketNumberSpace } from './space.ts';
 
@@ -42,9 +43,9 @@ export class Control implements SendingPart {
     return true;
   }
 
-  /** A token came from the server. False if there were enough. */
-  acceptToken(): boolean {
-    return ++this.#tokensTaken <= MAX_TOKENS_TAKEN;
+  /** A token of so many bytes came from the server. False if it is of no use, or if there were enough. */
+  acceptToken(length: number): boolean {
+    return length <= MAX_TOKEN_LENGTH && ++this.#tokensTaken <= MAX_TOKENS_TAKEN;
   }
 
   write(packet: PacketBuilder): void {

@@ -7,6 +7,14 @@ import { copyBytes, equal } from '../util/bytes.ts';
 import type { PacketHeader } from '../wire/header.ts';
 import type { ConnectionParts } from './parts.ts';
 
+/** Bytes of a token that leave room for a ClientHello in an Initial of 1200; longer ones are as good as none. */
+export const MAX_TOKEN_LENGTH = 1000;
+
+/** The token to begin with; null for one that no Initial could carry. */
+export function usableToken(token: Uint8Array | undefined): Uint8Array | null {
+  return token === undefined || token.length > MAX_TOKEN_LENGTH ? null : token;
+}
+
 export class FirstFlight {
   readonly #parts: ConnectionParts;
   /** The id that the client chose for its first Initial. */
@@ -47,6 +55,7 @@ export class FirstFlight {
     // RFC 9000 §17.2.5.2: one Retry, and only before any other packet.
     if (parts.isServer || this.#answered || this.retrySourceId !== null || header.tokenLength === 0)
       return false;
+    if (header.tokenLength > MAX_TOKEN_LENGTH) return false;
     const scid = copyBytes(bytes, header.scidStart, header.scidStart + header.scidLength);
     if (equal(scid, this.originalDestinationId)) return false;
     const packet = bytes.subarray(start, header.end);

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { MAX_REASON_KEPT, MAX_REASON_LENGTH } from '../../src/connection/closer.ts';
 import { MAX_TOKENS_TAKEN } from '../../src/connection/control.ts';
+import { MAX_TOKEN_LENGTH } from '../../src/connection/first-flight.ts';
 import { FREE_USELESS_FRAMES, MAX_USELESS_FRAMES } from '../../src/connection/useless-frames.ts';
 import { TransportErrorCode } from '../../src/errors.ts';
 import { concat } from '../../src/util/bytes.ts';
@@ -82,6 +83,14 @@ test('T13 NEW_TOKEN without end is heeded a number of times', () => {
   for (let i = 0; i < 1000; i++) attack.hit(frame((w) => writeNewToken(w, Uint8Array.of(i & 0xff, i >> 8))));
   assert.equal(attack.closedWith, null);
   assert.equal(attack.events.filter(({ type }) => type === 'new-token').length, MAX_TOKENS_TAKEN);
+});
+
+test('T13 a NEW_TOKEN that no Initial could carry is not handed on', () => {
+  const attack = new Attack({ role: 'server' });
+  attack.hit(frame((w) => writeNewToken(w, new Uint8Array(MAX_TOKEN_LENGTH + 1))));
+  assert.equal(attack.events.filter(({ type }) => type === 'new-token').length, 0);
+  attack.hit(frame((w) => writeNewToken(w, new Uint8Array(MAX_TOKEN_LENGTH))));
+  assert.equal(attack.events.filter(({ type }) => type === 'new-token').length, 1);
 });
 
 test('T14 a peer that acknowledges nothing for five minutes under load piles nothing up', () => {

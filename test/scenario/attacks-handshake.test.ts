@@ -3,8 +3,11 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { MAX_CRYPTO_PIECES } from '../../src/connection/crypto-stream.ts';
 import { MAX_EARLY_PACKETS } from '../../src/connection/early-packets.ts';
+import { MAX_TOKEN_LENGTH } from '../../src/connection/first-flight.ts';
+import { nodeProvider } from '../../src/crypto/node-provider.ts';
 import { seededRandom } from '../../src/crypto/random.ts';
 import { TransportError, TransportErrorCode, transportErrorName } from '../../src/errors.ts';
+import { writeRetry } from '../../src/routing/stateless-answers.ts';
 import { NO_TRACE } from '../../src/trace/trace.ts';
 import { concat } from '../../src/util/bytes.ts';
 import { FRAME } from '../../src/wire/frame-table.ts';
@@ -15,6 +18,7 @@ import {
   writeStreamHeader,
 } from '../../src/wire/frame-writer.ts';
 import { decodeTransportParameters } from '../../src/wire/transport-parameters.ts';
+import { VERSION_1 } from '../../src/wire/versions.ts';
 import { Attack, heapUsed } from '../support/attack.ts';
 import { echo } from '../support/cores.ts';
 import { CLIENT, SERVER } from '../support/duel.ts';
@@ -355,3 +359,35 @@ function strangerPacket(kind: number, random: { fill(into: Uint8Array): void }):
   else packet.set([0x40, 60 - 25], 23);
   return packet;
 }
+
+test('P3 RFC 9000 §17.2.5.2 a Retry whose token leaves no room for a ClientHello is ignored', () => {
+  const attack = new Attack({ role: 'server', establish: false });
+  const { core, duel } = attack;
+  duel.collect();
+  const ids = {
+    clientSourceId: core.localIds.current,
+    originalDestinationId: core.firstFlight.originalDestinationId,
+    retrySourceId: new Uint8Array(8).fill(4),
+  };
+  for (const [length, isFollowed] of [
+    [MAX_TOKEN_LENGTH + 1, false],
+    [MAX_TOKEN_LENGTH, true],
+  ] as const) {
+    const out = new Uint8Array(1500);
+    const token = new Uint8Array(length).fill(7);
+    const size = writeRetry(out, nodeProvider, VERSION_1, { ...ids, token }, seededRandom(1));
+    const before = duel.count;
+    attack.throw(out.subarray(0, size));
+    duel.collect();
+    assert.equal(core.firstFlight.retrySourceId !== null, isFollowed);
+    assert.equal(duel.count > before, isFollowed, 'Initials with the token');
+  }
+});
+
+test('P3 a token from an earlier connection that is too long is left out', () => {
+  const attack = new Attack({
+    role: 'server',
+    changes: { token: new Uint8Array(MAX_TOKEN_LENGTH + 1) },
+  });
+  assert.equal(attack.core.state.value, 'established');
+});
