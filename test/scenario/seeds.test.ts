@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import type { TransportConfig } from '../../src/connection/config.ts';
 import type { ConnectionCore } from '../../src/connection/connection.ts';
 import type { ConnectionEvent } from '../../src/connection/events.ts';
 import { seededRandom } from '../../src/crypto/random.ts';
@@ -36,6 +37,23 @@ function worseLink(random: ReturnType<typeof seededRandom>): LinkOptions {
   };
 }
 
+/** Settings that are legal and seldom seen. */
+function oddTransport(random: ReturnType<typeof seededRandom>): Partial<TransportConfig> {
+  return {
+    maxSendBuffer: 1_500 + random.integer(60_000),
+    maxStreamWindow: 2_000 + random.integer(100_000),
+    maxConnectionWindow: 20_000 + random.integer(100_000),
+    ackDelayExponent: random.integer(21),
+    maxAckDelay: random.integer(200),
+    activeConnectionIdLimit: 2 + random.integer(6),
+    issuedConnectionIds: 1 + random.integer(6),
+    initialWindowPackets: 2 + random.integer(40),
+    pacing: random.integer(3) > 0,
+    maxSendUdpPayloadSize: 1_200 + random.integer(600),
+    maxRecvUdpPayloadSize: 1_200 + random.integer(600),
+  };
+}
+
 function run(seed: number, isStorm: boolean): void {
   const random = seededRandom(`${seed} plan`);
   const link = isStorm ? worseLink : badLink;
@@ -49,6 +67,7 @@ function run(seed: number, isStorm: boolean): void {
       initialMaxStreamsUni: 2,
       // Behind a NAT that forgets, who only listens hears nothing any more.
       keepAlive: isStorm ? 300 : 0,
+      ...(isStorm ? oddTransport(random) : {}),
     },
     serverTransport: {
       initialMaxData: 30_000,
@@ -56,6 +75,7 @@ function run(seed: number, isStorm: boolean): void {
       initialMaxStreamDataUni: 3_000,
       initialMaxStreamsBidi: 3,
       congestionControl: CONTROLLERS[random.integer(CONTROLLERS.length)] as string,
+      ...(isStorm ? oddTransport(random) : {}),
     },
   });
   const size = (): number => (random.integer(4) === 0 ? random.integer(3) : random.integer(60_000));
@@ -89,6 +109,15 @@ function run(seed: number, isStorm: boolean): void {
     if (!isStorm || !pair.isEstablished) return;
     if (random.integer(20) === 0) core.updateKeys(now);
     if (random.integer(200) === 0) pair.pair.nat?.rebind();
+    // An application that is busy with something else for a while.
+    const app = core.isServer ? serverApp() : pair.clientApp;
+    if (random.integer(50) === 0 && app.reads) {
+      app.reads = false;
+      pair.pair.clock.schedule(now + random.integer(500), () => {
+        app.reads = true;
+        pair.wake();
+      });
+    }
   };
   pair.onClient = (client, now) => {
     if (client.state.value === 'established') plan(client, pair.clientApp, serverApp);
