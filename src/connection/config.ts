@@ -2,6 +2,9 @@
 // field has a value. Knows no sockets and no certificates' files.
 
 import type { CryptoProvider, PrivateKey, RandomSource } from '../crypto/provider.ts';
+import type { ExternalPsk } from '../tls/engine.ts';
+import type { TlsSession } from '../tls/session.ts';
+import type { TicketSealer } from '../tls/ticket-keys.ts';
 import type { Trace } from '../trace/trace.ts';
 
 /** What a connection sends as its transport parameters, and limits of its own (quiche's `Config`). */
@@ -96,12 +99,33 @@ export interface Identity {
   ocspResponse?: Uint8Array;
 }
 
+/** What a connection needs in order to resume others and to be resumed. */
+export interface SessionConfig {
+  /** Milliseconds since 1970. */
+  wallTime: () => number;
+  /** Client: to be resumed. */
+  session?: TlsSession;
+  /** Client: offers 0-RTT if the session allows it. Default false. */
+  earlyData?: boolean;
+  /** Client: external keys, preferred first. */
+  psks?: readonly ExternalPsk[];
+  /** Server: makes and opens tickets. Without it there are none. */
+  tickets?: TicketSealer;
+  /** Server: seconds that a ticket is good for, at most 604800. Default 86400. */
+  ticketLifetime?: number;
+}
+
 /** A server's answer to a ClientHello: who it is, and what this connection may do. */
 export interface ServerAnswer {
-  identity: Identity;
+  /** Null: only clients with a PSK get in. */
+  identity: Identity | null;
   /** In the server's order of preference. */
   alpn: readonly string[];
   clientCertificate: 'none' | 'request' | 'require';
+  /** The external key of an identity, or null. */
+  psk?: (identity: Uint8Array) => ExternalPsk | null;
+  /** Tickets allow 0-RTT, and its offer is asked about by 'early-data'. Default false: it is rejected. */
+  earlyData?: boolean;
   /** Replaces values of the connection's transport configuration. */
   transport?: Partial<TransportConfig>;
 }
@@ -144,4 +168,6 @@ export interface ConnectionConfig {
   answer: ServerAnswer | undefined;
   /** Client: a token from an earlier NEW_TOKEN frame (RFC 9000 §8.1.3). */
   token: Uint8Array | undefined;
+  /** Resumption, tickets, 0-RTT and external keys. Default: none of them. */
+  sessions?: SessionConfig | undefined;
 }

@@ -16,6 +16,7 @@ import type { ConnectionConfig, ServerAnswer, TransportConfig } from './config.t
 import type { ConnectionStart, ReceiveInfo, SendInfo } from './connection-io.ts';
 import { Control } from './control.ts';
 import { Datagrams } from './datagrams.ts';
+import { EarlyData } from './early-data.ts';
 import { EarlyPackets } from './early-packets.ts';
 import type { ConnectionEvent } from './events.ts';
 import { failureOf } from './failure.ts';
@@ -61,6 +62,7 @@ export class ConnectionCore implements ConnectionParts {
   readonly mtu: MtuDiscovery;
   readonly numbers: PacketNumbers;
   readonly early: EarlyPackets = new EarlyPackets();
+  readonly earlyData: EarlyData;
   readonly header: HeaderContext;
   remoteParameters: TransportParameters = DEFAULT_TRANSPORT_PARAMETERS;
   peerMaxUdpPayload: number = DEFAULT_TRANSPORT_PARAMETERS.maxUdpPayloadSize;
@@ -104,6 +106,7 @@ export class ConnectionCore implements ConnectionParts {
     this.idle = new Idle(now, config.transport.maxIdleTimeout, config.handshakeTimeout);
     this.mtu = new MtuDiscovery(() => Math.min(this.transport.maxSendUdpPayloadSize, this.peerMaxUdpPayload));
     this.streams = this.#makeStreams();
+    this.earlyData = new EarlyData(this);
     this.firstFlight = new FirstFlight(this, start.originalDestinationId ?? start.remoteId);
     this.paths = new Paths(
       {
@@ -223,6 +226,10 @@ export class ConnectionCore implements ConnectionParts {
     if (this.state.isOpen) this.#guard(now, () => this.handshake.answerVerification(refusal, now));
   }
 
+  answerEarlyData(accept: boolean, now: number): void {
+    if (this.state.isOpen) this.#guard(now, () => this.handshake.answerEarlyData(accept, now));
+  }
+
   answerSignature(signature: Uint8Array | null, now: number): void {
     if (this.state.isOpen) this.#guard(now, () => this.handshake.answerSignature(signature, now));
   }
@@ -294,8 +301,9 @@ export class ConnectionCore implements ConnectionParts {
     this.#receiver.expectEarly(space);
   }
 
-  onComplete(): void {
+  onComplete(now: number): void {
     this.state.to('established');
+    this.earlyData.onComplete(now);
     this.idle.onHandshakeComplete();
     this.emit({ type: 'established' });
     this.localIds.keep(this.transport.issuedConnectionIds);
@@ -343,7 +351,8 @@ export class ConnectionCore implements ConnectionParts {
     this.#tokens.record(builder, i, size);
     space.nextPacketNumber = this.numbers.next(space, number);
     builder.path.packetsSent++;
-    this.trace.packetSent(builder.now, PACKET_TYPE_OF_SPACE[space.index] as number, number, size);
+    const type = space.isEarly ? PacketType.ZERO_RTT : (PACKET_TYPE_OF_SPACE[space.index] as number);
+    this.trace.packetSent(builder.now, type, number, size);
     if (eliciting) this.idle.onSentEliciting(builder.now);
     // RFC 9001 §4.9.1: a client that sends in Handshake keys needs Initial keys no more.
     if (!this.isServer && space.index === Space.HANDSHAKE) this.discardSpace(Space.INITIAL);

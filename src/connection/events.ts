@@ -30,6 +30,15 @@ export type ConnectionEvent =
   | { type: 'reset-token-removed'; token: Uint8Array }
   /** A token for the next connection to this server (RFC 9000 §8.1.3). */
   | { type: 'new-token'; token: Uint8Array }
+  /** A session for later connections to this server, for `session`; there may be several. Keep it secret. */
+  | { type: 'session'; session: Uint8Array }
+  /**
+   * Server: a client sent early data; waits for `answerEarlyData`. Accept only if no other hello with this id was
+   * accepted in the last `keepFor` milliseconds, by any server with the same ticket keys (RFC 8446 §8.2).
+   */
+  | { type: 'early-data'; helloId: Uint8Array; ticket: Uint8Array; keepFor: number }
+  /** Early data were accepted, or not: then they are sent again. */
+  | { type: 'early-data-result'; accepted: boolean }
   /** The peer's address changed, validated. */
   | { type: 'peer-migrated'; local: SocketAddress; remote: SocketAddress }
   /** A path was validated, or not (RFC 9000 §8.2). */

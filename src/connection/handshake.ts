@@ -9,6 +9,7 @@ import { createTlsClient } from '../tls/client.ts';
 import type { TlsEngine, TlsEvent } from '../tls/engine.ts';
 import { Level } from '../tls/level.ts';
 import { createTlsServer } from '../tls/server.ts';
+import { encodeSession } from '../tls/session.ts';
 import { NO_TRACE } from '../trace/trace.ts';
 import { equal } from '../util/bytes.ts';
 import { FRAME } from '../wire/frame-table.ts';
@@ -46,16 +47,21 @@ export class Handshake {
     this.#parts = parts;
     this.#ids = ids;
     const { config } = parts;
-    const { provider, random, cipherSuites, groups } = config;
+    const { provider, random, cipherSuites, groups, sessions } = config;
     const shared = {
       provider,
       random,
       keyLog: parts.trace.keyLog !== NO_TRACE.keyLog,
       ...(cipherSuites === undefined ? {} : { cipherSuites }),
       ...(groups === undefined ? {} : { groups }),
+      ...(sessions === undefined ? {} : { wallTime: sessions.wallTime }),
     };
     this.engine = parts.isServer
-      ? createTlsServer(shared)
+      ? createTlsServer({
+          ...shared,
+          ...(sessions?.tickets === undefined ? {} : { tickets: sessions.tickets }),
+          ...(sessions?.ticketLifetime === undefined ? {} : { ticketLifetime: sessions.ticketLifetime }),
+        })
       : createTlsClient({
           ...shared,
           serverName: config.serverName,
@@ -63,6 +69,9 @@ export class Handshake {
           transportParameters: this.#encodeParameters(),
           verifyPeer: config.verifyPeer,
           requestOcsp: config.requestOcsp,
+          ...(sessions?.session === undefined ? {} : { session: sessions.session }),
+          ...(sessions?.psks === undefined ? {} : { psks: sessions.psks }),
+          earlyData: sessions?.earlyData === true,
           ...(config.identity === undefined ? {} : { identity: config.identity }),
         });
   }
@@ -82,13 +91,17 @@ export class Handshake {
     this.#run(now, () => {
       if (answer === null) return this.engine.provideIdentity(null);
       if (answer.transport !== undefined) this.#parts.applyTransport(answer.transport);
+      const { identity, psk } = answer;
       this.engine.provideIdentity({
-        certificates: answer.identity.certificates,
-        key: answer.identity.key,
+        certificates: identity?.certificates ?? [],
+        key: identity?.key ?? null,
         alpn: answer.alpn,
         clientCertificate: answer.clientCertificate,
         transportParameters: this.#encodeParameters(),
-        ...(answer.identity.ocspResponse === undefined ? {} : { ocspResponse: answer.identity.ocspResponse }),
+        earlyData: answer.earlyData === true,
+        ticketData: this.#parts.earlyData.ticketData,
+        ...(psk === undefined ? {} : { psk }),
+        ...(identity?.ocspResponse === undefined ? {} : { ocspResponse: identity.ocspResponse }),
       });
     });
   }
@@ -101,6 +114,11 @@ export class Handshake {
         refusal === null ? null : new TlsAlert(refusal.alert, refusal.error.message),
       );
     });
+  }
+
+  /** The answer to 'early-data'. */
+  answerEarlyData(accept: boolean, now: number): void {
+    if (this.engine.earlyData === 'offered') this.#run(now, () => this.engine.provideEarlyData(accept));
   }
 
   /** The answer to 'sign'; null fails the handshake. */
@@ -157,9 +175,12 @@ export class Handshake {
       case 'keys':
         this.#install(event.level, event.direction, event.suite, event.secret, now);
         return;
-      case 'peer-transport-parameters':
-        parts.setRemoteParameters(this.#checkParameters(event.bytes));
+      case 'peer-transport-parameters': {
+        const parameters = this.#checkParameters(event.bytes);
+        parts.earlyData.checkLimits(parameters);
+        parts.setRemoteParameters(parameters);
         return;
+      }
       case 'client-hello': {
         const { answer } = parts.config;
         if (answer !== undefined) this.answerClientHello(answer, now);
@@ -179,12 +200,19 @@ export class Handshake {
         return;
       case 'complete':
         this.isComplete = true;
-        parts.onComplete();
+        parts.onComplete(now);
         return;
       case 'keylog':
         parts.trace.keyLog(event.line);
         return;
       case 'ticket':
+        if (event.session !== null) parts.emit({ type: 'session', session: encodeSession(event.session) });
+        return;
+      case 'early-data':
+        parts.earlyData.onOffer(event, now);
+        return;
+      case 'early-data-result':
+        parts.earlyData.onResult(event.accepted);
         return;
     }
   }
@@ -197,6 +225,11 @@ export class Handshake {
     _now: number,
   ): void {
     const parts = this.#parts;
+    if (level === Level.EARLY) {
+      const { provider } = parts.config;
+      parts.earlyData.install(PacketKeys.fromSecret(provider, parts.header.version, suite, secret));
+      return;
+    }
     const space = this.#space(level);
     if (level === Level.HANDSHAKE) parts.recovery.setHandshakeKeysAvailable();
     const keys = PacketKeys.fromSecret(parts.config.provider, parts.header.version, suite, secret);

@@ -72,7 +72,8 @@ export class DatagramBuilder implements PacketBuilder {
     const end = this.#limit - TAG_LENGTH;
     const { connectionId } = this.path.remoteId;
     let headerSize = 1 + connectionId.length + MAX_PACKET_NUMBER;
-    if (space.index !== Space.APPLICATION) headerSize += LONG_HEADER_EXTRA + header.localId.length;
+    const isShort = space.phases !== null;
+    if (!isShort) headerSize += LONG_HEADER_EXTRA + header.localId.length;
     if (space.index === Space.INITIAL) headerSize += header.token?.length ?? 0;
     if (end - at < headerSize + MIN_FRAMES) return false;
     const writer = this.writer.reset(this.#out, at, end);
@@ -80,11 +81,11 @@ export class DatagramBuilder implements PacketBuilder {
     const length = packetNumberLength(number, largestAcked);
     const i = this.count;
     this.#starts[i] = at;
-    if (space.index === Space.APPLICATION) {
+    if (isShort) {
       writeShortHeader(writer, connectionId, 0, space.phases?.sendPhase ?? 0, number, length);
       this.#lengthOffsets[i] = -1;
     } else {
-      const type = space.index === Space.INITIAL ? PacketType.INITIAL : PacketType.HANDSHAKE;
+      const type = LONG_TYPE_OF_SPACE[space.index] as PacketType;
       this.#lengthOffsets[i] = writeLongHeader(
         writer,
         header.version,
@@ -205,5 +206,12 @@ const LONG_HEADER_EXTRA = 4 + 1 + 1 + 2 + 2;
 
 /** A packet with less room than this is not begun. */
 const MIN_FRAMES = 24;
+
+/** In the application's space long headers are those of 0-RTT. */
+const LONG_TYPE_OF_SPACE: readonly PacketType[] = [
+  PacketType.INITIAL,
+  PacketType.HANDSHAKE,
+  PacketType.ZERO_RTT,
+];
 
 const NO_TOKEN = new Uint8Array(0);

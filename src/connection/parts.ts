@@ -8,6 +8,7 @@ import type { Closer } from './closer.ts';
 import type { ConnectionConfig, TransportConfig } from './config.ts';
 import type { Control } from './control.ts';
 import type { Datagrams } from './datagrams.ts';
+import type { EarlyData } from './early-data.ts';
 import type { EarlyPackets } from './early-packets.ts';
 import type { ConnectionEvent } from './events.ts';
 import type { FirstFlight } from './first-flight.ts';
@@ -44,6 +45,7 @@ export interface ConnectionParts extends SentPacketSink {
   readonly idle: Idle;
   readonly mtu: MtuDiscovery;
   readonly early: EarlyPackets;
+  readonly earlyData: EarlyData;
   readonly header: HeaderContext;
   /** The peer's parameters; defaults until they arrived. */
   readonly remoteParameters: TransportParameters;
@@ -61,7 +63,7 @@ export interface ConnectionParts extends SentPacketSink {
   /** Keys to read a space with are there: packets that came too early are read now. */
   onReceiveKeys(space: number): void;
   /** The TLS handshake is complete. */
-  onComplete(): void;
+  onComplete(now: number): void;
   /** A Retry was heeded: the first flight goes out again to the new id, with the token. */
   onRetry(sourceId: Uint8Array, token: Uint8Array): void;
   /** The handshake is confirmed (RFC 9001 §4.1.2). */

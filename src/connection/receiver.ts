@@ -11,6 +11,7 @@ import { readFrame } from '../wire/frame-reader.ts';
 import { FRAME, frameRule, PACKET_BIT } from '../wire/frame-table.ts';
 import { decodePacketNumber, PacketHeader, PacketType, readHeader } from '../wire/header.ts';
 import { Reader } from '../wire/reader.ts';
+import { ZERO_RTT_SLOT } from './early-data.ts';
 import { frameHandler, type ReceivedPacket } from './frame-handlers.ts';
 import type { ConnectionParts } from './parts.ts';
 import type { Path } from './path.ts';
@@ -87,7 +88,7 @@ export class Receiver {
 
   /** Reads packets that came before their keys. */
   readEarly(now: number): void {
-    for (let space = 0; this.#readable !== 0; space = (space + 1) % 3) {
+    for (let space = 0; this.#readable !== 0; space = (space + 1) % (ZERO_RTT_SLOT + 1)) {
       if ((this.#readable & (1 << space)) === 0) continue;
       this.#readable &= ~(1 << space);
       this.#replay(space, now);
@@ -131,13 +132,13 @@ export class Receiver {
       if (!parts.firstFlight.onRetry(HEADER, bytes, start)) this.#drop('unexpected', end - start, now);
       return;
     }
-    if (type === PacketType.ZERO_RTT) return void this.#drop('no-keys', end - start, now);
     // RFC 9000 §14.1: an Initial of a client in a small datagram is not one.
     if (type === PacketType.INITIAL && parts.isServer && this.#datagramSize < MIN_CLIENT_INITIAL) {
       return void this.#drop('unexpected', end - start, now);
     }
     if (this.#remoteIdFixed && !this.#isFromPeer(bytes))
       return void this.#drop('connection-id', end - start, now);
+    if (type === PacketType.ZERO_RTT) return void this.#zeroRtt(bytes, start, end, now);
     const space = parts.spaces[
       type === PacketType.INITIAL ? Space.INITIAL : Space.HANDSHAKE
     ] as PacketNumberSpace;
@@ -182,6 +183,19 @@ export class Receiver {
       parts.discardSpace(Space.INITIAL);
     }
     this.#frames(bytes, payloadStart, end, space, number, type, dcidStart, dcidLength, now);
+  }
+
+  #zeroRtt(bytes: Uint8Array, start: number, end: number, now: number): void {
+    const { earlyData, early, spaces } = this.#parts;
+    const { opener } = earlyData;
+    if (opener === null) {
+      const keeps =
+        earlyData.mayComeTrue && early.add(bytes, start, end, ZERO_RTT_SLOT, this.#from, this.#to, this.#ecn);
+      if (!keeps) this.#drop('no-keys', end - start, now);
+      return;
+    }
+    const space = spaces[Space.APPLICATION] as PacketNumberSpace;
+    this.#long(bytes, start, end, space, opener, PacketType.ZERO_RTT, now);
   }
 
   #oneRtt(bytes: Uint8Array, start: number, end: number, now: number): void {
@@ -254,6 +268,8 @@ export class Receiver {
       // A server that closes says so in Handshake keys too (RFC 9000 §10.2.3).
       if (FRAME_RECORD.kind === FRAME.CONNECTION_CLOSE && this.#isForgeable(type)) continue;
       if (rule.ackEliciting) ackEliciting = true;
+      if (type === PacketType.ZERO_RTT && FRAME_RECORD.kind === FRAME.STREAM)
+        parts.earlyData.noteStream(FRAME_RECORD.streamId);
       if (!rule.probing) probing = false;
       const handler = frameHandler(FRAME_RECORD.kind);
       if (

@@ -17,7 +17,7 @@ export class PacketNumberSpace {
   /** Bits of parts that have something to send here; see `PartBit`. */
   pending = 0;
   nextPacketNumber = 0;
-  /** Initial and Handshake: the one key each way. */
+  /** Initial and Handshake: the one key each way. Application: the key of 0-RTT packets, until there are phases. */
   sealer: Sealer | null = null;
   opener: Opener | null = null;
   /** Application: keys by phase. */
@@ -37,8 +37,22 @@ export class PacketNumberSpace {
   }
 
   setSendKeys(keys: PacketKeys): void {
-    if (this.index === Space.APPLICATION) this.phases = new KeyPhases(keys);
-    else this.sealer = keys.sealer();
+    if (this.index !== Space.APPLICATION) this.sealer = keys.sealer();
+    else {
+      this.phases = new KeyPhases(keys);
+      // RFC 9001 §4.9.3: a client has no use for 0-RTT keys any more.
+      this.sealer = null;
+    }
+  }
+
+  /** Application, of a client: packets go out as 0-RTT until there are 1-RTT keys; null takes that back. */
+  setEarlyKeys(keys: PacketKeys | null): void {
+    this.sealer = keys === null ? null : keys.sealer();
+  }
+
+  /** What is sent now is sent in 0-RTT packets. */
+  get isEarly(): boolean {
+    return this.index === Space.APPLICATION && this.sealer !== null;
   }
 
   setReceiveKeys(keys: PacketKeys): void {

@@ -18,6 +18,7 @@ export function nextDeadline(parts: ConnectionParts, sendAt: number): number {
     idle.handshakeDeadline,
     idle.keepAliveDeadline,
     paths.deadline,
+    parts.earlyData.deadline,
     isBlocked ? Number.POSITIVE_INFINITY : sendAt,
   );
   for (const space of spaces) {
@@ -38,6 +39,7 @@ export function runTimers(parts: ConnectionParts, now: number): void {
   }
   if (now >= recovery.deadline) recovery.onTimeout(now);
   if (now >= paths.deadline) paths.onTimeout(now);
+  parts.earlyData.onTimeout(now);
   if (now >= idle.keepAliveDeadline) {
     idle.onKeepAlive();
     parts.control.ping();

@@ -75,7 +75,8 @@ export class Transmitter {
       const probing = recovery.probesPending(space.index) > 0;
       const mayPend = (windowOpen || probing) && space.pending !== 0;
       // 1-RTT acknowledgements wait until the peer can read them.
-      const wantsAck = space.acks.shouldAck(now);
+      // RFC 9000 §17.2.3: none in 0-RTT packets.
+      const wantsAck = !space.isEarly && space.acks.shouldAck(now);
       // Until a new address of ours is validated no acknowledgement reaches us that would open the window.
       const validates = path.wantsProbe && space.index === Space.APPLICATION;
       if (!mayPend && !probing && !wantsAck && !validates) continue;
@@ -85,7 +86,7 @@ export class Transmitter {
       // A datagram that needs the whole packet would otherwise wait as long as there is something to acknowledge.
       if (mayPend && space.index === Space.APPLICATION && parts.datagrams.isPassedOver)
         parts.datagrams.write(builder);
-      if (wantsAck || space.acks.pending) writeAckFrame(parts, space, builder);
+      if (wantsAck || (space.acks.pending && !space.isEarly)) writeAckFrame(parts, space, builder);
       if (windowOpen || probing) this.#writeParts(space);
       else if (validates) parts.paths.write(builder);
       if (probing && !builder.isAckEliciting && builder.writer.remaining > 0) {

@@ -67,18 +67,24 @@ export class StreamFrames {
 
   /** RFC 9000 §19.9. */
   onMaxData(frame: Frame): boolean {
-    return this.#set.credit.raise(frame.limit);
+    const rose = this.#set.credit.raise(frame.limit);
+    if (rose) this.#set.limitsRose();
+    return rose;
   }
 
   /** RFC 9000 §19.10. */
   onMaxStreamData(frame: Frame): boolean {
     const stream = this.#sending(frame);
-    return stream !== undefined && this.#set.raiseStream(stream, frame.limit);
+    const rose = stream !== undefined && this.#set.raiseStream(stream, frame.limit);
+    if (rose) this.#set.limitsRose();
+    return rose;
   }
 
   /** RFC 9000 §19.11. The lowest bit of the type says the direction. */
   onMaxStreams(frame: Frame): boolean {
-    return this.#set.outgoing[(frame.type & 1) as 0 | 1].raise(frame.limit);
+    const rose = this.#set.outgoing[(frame.type & 1) as 0 | 1].raise(frame.limit);
+    if (rose) this.#set.limitsRose();
+    return rose;
   }
 
   /** RFC 9000 §19.12. Credit is granted as data are read; being asked for it changes nothing. */

@@ -53,6 +53,7 @@ export class StreamSender implements SendingPart {
   #writeFrame(packet: PacketBuilder, stream: Stream): boolean {
     const set = this.#set;
     const { writer } = packet;
+    const { sending } = set;
     const { send } = stream;
     const { lost } = send;
     const isRepeat = lost !== null && lost.size > 0;
@@ -61,6 +62,17 @@ export class StreamSender implements SendingPart {
     if (isRepeat) {
       offset = lost.start(0);
       end = lost.end(0);
+    }
+    const { withdrawn } = set;
+    if (withdrawn !== null) {
+      const allowed = withdrawn.allowedEnd(stream);
+      const isEnd = end === offset && allowed >= offset;
+      if (allowed <= offset && !isEnd) {
+        withdrawn.hold(stream);
+        sending.remove(stream.sending);
+        return true;
+      }
+      if (allowed < end) end = allowed;
     }
     const available = end - offset;
     const room = writer.remaining;
@@ -72,6 +84,7 @@ export class StreamSender implements SendingPart {
     writeStreamHeader(writer, stream.id, offset, length, fin);
     if (length > 0) send.buffer.copyTo(writer, offset, length);
     packet.token(TokenKind.STREAM, stream.id, offset, length * 2 + (fin ? 1 : 0));
+    withdrawn?.onSent(stream, offset + length);
     const fresh = send.onSent(offset, length, fin);
     set.unsent -= fresh;
     set.stats.bytesSent += length;

@@ -22,6 +22,7 @@ import {
 import { RecvState, SendState } from './stream-states.ts';
 import { StreamStats } from './stream-stats.ts';
 import { StreamTable } from './stream-table.ts';
+import { WithdrawnLimits } from './withdrawn-limits.ts';
 
 /** The stream limits of one side, as in its transport parameters (RFC 9000 §18.2). */
 export interface StreamParameters {
@@ -93,6 +94,8 @@ export class StreamSet {
   rtt = 333;
   /** Bytes that the congestion window has room for. */
   sendCapacity: number = Number.POSITIVE_INFINITY;
+  /** Null unless limits were taken back and not all is allowed again. */
+  withdrawn: WithdrawnLimits | null = null;
   /** Bytes written and never sent. */
   unsent = 0;
   /** See {@link ConnectionControlBit}. */
@@ -160,6 +163,24 @@ export class StreamSet {
     this.outgoing[0].raise(parameters.initialMaxStreamsBidi);
     this.outgoing[1].raise(parameters.initialMaxStreamsUni);
     for (const stream of this.table.values()) this.raiseStream(stream, this.#remoteLimit(stream.id));
+    this.limitsRose();
+  }
+
+  /** Takes the peer's limits back, as after rejected 0-RTT; what was written waits for others. */
+  withdrawRemote(): void {
+    this.#remote = NO_PARAMETERS;
+    this.credit.limit = 0;
+    for (const limit of this.outgoing) limit.limit = 0;
+    for (const stream of this.table.values()) stream.send.credit.limit = 0;
+    this.withdrawn = new WithdrawnLimits(this);
+  }
+
+  /** Some limit of the peer rose. */
+  limitsRose(): void {
+    const { withdrawn } = this;
+    if (withdrawn === null) return;
+    for (const stream of withdrawn.release()) if (!stream.isForgotten) this.updateSending(stream);
+    if (withdrawn.isOver) this.withdrawn = null;
   }
 
   /** The peer grants a stream more credit. False if it is no more than before. */

@@ -72,6 +72,11 @@ export class Streams {
     this.#set.setRemote(parameters);
   }
 
+  /** Takes the peer's limits back after rejected 0-RTT: what was written waits for the real ones (RFC 9001 §4.6.2). */
+  withdrawPeerParameters(): void {
+    this.#set.withdrawRemote();
+  }
+
   /**
    * Bytes that the congestion window has room for now; what was written and not sent is subtracted here. Bounds how
    * much is accepted, as in quiche. To be set after acknowledgements and after sending. Default: no bound.
