@@ -31,6 +31,7 @@ import type { WaitOptions } from '../runtime/stream.ts';
 import { NO_TRACE } from '../trace/trace.ts';
 import type { SocketAddress } from '../util/address.ts';
 import { Ring } from '../util/ring.ts';
+import { Admission } from './admission.ts';
 
 export interface ListenOptions extends Omit<EndpointOptions, 'environment'>, TransportOptions, CryptoOptions {
   /** Protocols, the server's order of preference. Required. */
@@ -66,6 +67,7 @@ export class QuicListener {
   readonly #queue: Ring<QuicConnection> = new Ring();
   readonly #waiting: Ring<Deferred<QuicConnection>> = new Ring();
   readonly #closed: Deferred<void> = defer();
+  readonly #admission: Admission = new Admission();
   #state: ListenerState = 'open';
   #starting: Promise<void> | null = null;
 
@@ -178,8 +180,12 @@ export class QuicListener {
   readonly #givenUp: WeakSet<object> = new WeakSet();
 
   #onIncoming(incoming: Incoming, _now: number): void {
+    const decision = this.#admission.decide(incoming, this.#queue.length);
+    if (decision === 'refuse') return void this.endpoint.refuse(incoming);
+    if (decision === 'retry') return void this.endpoint.retry(incoming);
     const connection = this.endpoint.accept(incoming, this.#config, this.#verification);
     if (connection === null) return;
+    this.#admission.began(connection.opened);
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
       if (this.#givenUp.has(next)) continue;
       next.resolve(connection);
