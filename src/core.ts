@@ -26,6 +26,7 @@ export {
   type CoreOptions,
 } from './connection/parse-config.ts';
 export type { PathState } from './connection/path.ts';
+export type { PathEvent } from './connection/path-events.ts';
 export type { ReadResult, StreamChunk, StreamDirection } from './connection/streams/streams.ts';
 export { nodeProvider } from './crypto/node-provider.ts';
 export { nodeRandom } from './crypto/node-random.ts';

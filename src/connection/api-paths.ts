@@ -5,10 +5,43 @@ import { type SocketAddress, sameAddress } from '../util/address.ts';
 import { copyBytes } from '../util/bytes.ts';
 import { ConnectionDatagrams } from './api-datagrams.ts';
 import type { Path } from './path.ts';
+import type { PathEvent } from './path-events.ts';
 
 /** Paths and connection ids of a {@link Connection}. */
 export abstract class ConnectionPaths extends ConnectionDatagrams {
   // ---- paths ----
+
+  /**
+   * Client: asks whether the server answers between these addresses; 'path-validated' or, after three probe timeouts,
+   * 'path-failed' will tell. A known path is asked again; calls before the next `send` are one. Gives the sequence number
+   * of the id of the peer that is used there.
+   *
+   * Throws `QuicError`: ERR_QUIC_INVALID_STATE on a server, before the handshake is confirmed, once the connection closes,
+   * or for another local address if the server asked not to migrate; ERR_QUIC_OUT_OF_IDENTIFIERS without a spare id of
+   * either side.
+   */
+  probePath(local: SocketAddress, peer: SocketAddress, now: number): number | bigint {
+    return this.core.migration.probePath(local, peer, now);
+  }
+
+  /**
+   * Client: sends everything between these addresses from now on, and probes them unless they are validated. Where that
+   * fails the connection returns to a path that works, or closes with NO_VIABLE_PATH. Nothing for the active path.
+   * Gives the sequence number of the id of the peer that is used there. Throws what `probePath` throws.
+   */
+  migrate(local: SocketAddress, peer: SocketAddress, now: number): number | bigint {
+    return this.core.migration.migrate(local, peer, now);
+  }
+
+  /** `migrate` to another local address, with the same one of the peer. */
+  migrateSource(local: SocketAddress, now: number): number | bigint {
+    return this.migrate(local, this.core.paths.active.remote, now);
+  }
+
+  /** What happened to a path; null if nothing did. Each is told once here and once by `nextEvent`. */
+  nextPathEvent(): PathEvent | null {
+    return this.core.paths.events.next();
+  }
 
   /** The addresses of the peer that are reachable, or may be, from a local address. */
   paths(local: SocketAddress): SocketAddress[] {
@@ -53,6 +86,15 @@ export abstract class ConnectionPaths extends ConnectionDatagrams {
   /** Largest UDP payload that the active path is known to carry. */
   get pmtu(): number {
     return this.core.paths.active.mtu;
+  }
+
+  /** Finds out anew what the active path carries, beginning with what it is thought to carry (RFC 8899). */
+  revalidatePmtu(): void {
+    const { paths, mtu, control, state } = this.core;
+    if (!state.isOpen) return;
+    mtu.revalidate(paths.active);
+    // A probe leaves with the next datagram; without traffic there would be none.
+    control.ping();
   }
 
   // ---- connection ids ----

@@ -6,6 +6,7 @@ import type { ExternalPsk } from '../tls/engine.ts';
 import type { TlsSession } from '../tls/session.ts';
 import type { TicketSealer } from '../tls/ticket-keys.ts';
 import type { Trace } from '../trace/trace.ts';
+import type { WireAddress } from '../wire/preferred-address.ts';
 
 /** What a connection sends as its transport parameters, and limits of its own (quiche's `Config`). */
 export interface TransportConfig {
@@ -30,6 +31,10 @@ export interface TransportConfig {
   /** Connection ids of the peer that we keep, at least 2. Default 2. */
   activeConnectionIdLimit: number;
   disableActiveMigration: boolean;
+  /** Server: where clients shall go after the handshake (RFC 9000 §9.6); it must receive there. Default null. */
+  preferredAddress: { readonly ipv4?: WireAddress; readonly ipv6?: WireAddress } | null;
+  /** Client: goes to the server's preferred address of its own family, once that answers. Default true. */
+  followPreferredAddress: boolean;
   /** Ceilings of the auto-tuned receive windows, bytes. Defaults 24 MiB and 16 MiB. */
   maxConnectionWindow: number;
   maxStreamWindow: number;
@@ -73,6 +78,8 @@ export const DEFAULT_TRANSPORT_CONFIG: TransportConfig = {
   maxAckDelay: 25,
   activeConnectionIdLimit: 2,
   disableActiveMigration: false,
+  preferredAddress: null,
+  followPreferredAddress: true,
   maxConnectionWindow: 24 * 1024 * 1024,
   maxStreamWindow: 16 * 1024 * 1024,
   maxSendBuffer: 16 * 1024 * 1024,

@@ -4,7 +4,6 @@
 import { initialKeys } from '../crypto/initial-keys.ts';
 import { type QuicError, quicError } from '../errors.ts';
 import { AckTracker } from '../recovery/ack-tracker.ts';
-import { PathRecovery } from '../recovery/path-recovery.ts';
 import { Recovery } from '../recovery/recovery.ts';
 import type { SocketAddress } from '../util/address.ts';
 import { Ring } from '../util/ring.ts';
@@ -24,12 +23,13 @@ import { FirstFlight, usableToken } from './first-flight.ts';
 import { Handshake } from './handshake.ts';
 import { Idle } from './idle.ts';
 import { LocalIds } from './local-ids.ts';
+import { Migration } from './migration.ts';
 import { MtuDiscovery } from './mtu-discovery.ts';
 import type { DatagramBuilder, HeaderContext } from './packet-builder.ts';
 import { PacketNumbers } from './packet-numbers.ts';
 import { PartBit, TokenKind } from './part.ts';
 import type { ConnectionParts } from './parts.ts';
-import { Path } from './path.ts';
+import { PathHost } from './path-host.ts';
 import { Paths } from './paths.ts';
 import { Receiver } from './receiver.ts';
 import { RemoteIds } from './remote-ids.ts';
@@ -60,6 +60,7 @@ export class ConnectionCore implements ConnectionParts {
   readonly closer: Closer;
   readonly idle: Idle;
   readonly mtu: MtuDiscovery;
+  readonly migration: Migration = new Migration(this);
   readonly numbers: PacketNumbers;
   readonly early: EarlyPackets = new EarlyPackets();
   readonly earlyData: EarlyData;
@@ -93,7 +94,10 @@ export class ConnectionCore implements ConnectionParts {
       emit,
       pending(PartBit.RETIREMENTS),
     );
-    const first = this.#makePath(0, start.local, start.remote, !isServer || start.addressValidated);
+    const pathHost = new PathHost(this);
+    const isValidated = !isServer || start.addressValidated;
+    const { handshakeId } = this.remoteIds;
+    const first = pathHost.makePath(0, start.local, start.remote, handshakeId, isValidated, 0);
     first.state = 'validated';
     this.recovery = new Recovery(
       { role: isServer ? 'server' : 'client', path: first.recovery, unrepeatable: TokenKind.DATAGRAM },
@@ -108,21 +112,7 @@ export class ConnectionCore implements ConnectionParts {
     this.streams = this.#makeStreams();
     this.earlyData = new EarlyData(this);
     this.firstFlight = new FirstFlight(this, start.originalDestinationId ?? start.remoteId);
-    this.paths = new Paths(
-      {
-        random: config.random,
-        remoteIds: this.remoteIds,
-        makePath: (id, local, remote) => this.#openPath(id, local, remote),
-        emit,
-        setPathPending: pending(PartBit.PATH),
-        hasRoom: (path) => path.amplificationRoom(config.maxAmplificationFactor) >= BASE_DATAGRAM,
-        // RFC 9000 §8.2.4: the new path's own round trip is not known yet.
-        probeTimeout: (path) =>
-          Math.max(this.probeTimeout(), this.recovery.ptoFor(path.recovery, Space.APPLICATION)),
-        activated: (path) => this.recovery.setPath(path.recovery),
-      },
-      first,
-    );
+    this.paths = new Paths(pathHost, first);
     this.#receiver = new Receiver(this, start.retrySourceId ?? start.originalDestinationId);
     this.#transmitter = new Transmitter(this);
     this.handshake = new Handshake(this, {
@@ -293,6 +283,9 @@ export class ConnectionCore implements ConnectionParts {
     this.localIds.setPeerLimit(parameters.activeConnectionIdLimit);
     this.streams.setPeerParameters(parameters);
     this.idle.configure(this.transport.maxIdleTimeout, parameters.maxIdleTimeout, this.transport.keepAlive);
+    const { preferredAddress } = parameters;
+    if (preferredAddress !== undefined && !this.isServer)
+      this.remoteIds.addPreferred(preferredAddress.connectionId, preferredAddress.statelessResetToken);
     if (parameters.statelessResetToken !== undefined)
       this.remoteIds.setFirstResetToken(parameters.statelessResetToken);
   }
@@ -366,28 +359,6 @@ export class ConnectionCore implements ConnectionParts {
     return new AckTracker({ maxAckDelay: space === Space.APPLICATION ? this.transport.maxAckDelay : 0 });
   }
 
-  #makePath(id: number, local: SocketAddress, remote: SocketAddress, validated: boolean): Path {
-    const { congestionControl, initialWindowPackets, pacing, hystart, ecn } = this.transport;
-    const recovery = new PathRecovery({
-      congestionControl,
-      initialWindowPackets,
-      pacing,
-      hystart,
-      ecn,
-      maxDatagramSize: BASE_DATAGRAM,
-    });
-    return new Path(id, local, remote, recovery, this.remoteIds.handshakeId, validated, BASE_DATAGRAM);
-  }
-
-  #openPath(id: number, local: SocketAddress, remote: SocketAddress): Path | null {
-    // RFC 9000 §9.5: an id is not used on two paths, unless the peer gave no other.
-    const fresh = this.remoteIds.take();
-    const path = this.#makePath(id, local, remote, false);
-    path.remoteId = fresh ?? this.paths.active.remoteId;
-    if (fresh !== null) this.remoteIds.announce(fresh);
-    return path;
-  }
-
   #makeStreams(): Streams {
     const { transport, isServer, config } = this;
     const application = this.spaces[Space.APPLICATION] as PacketNumberSpace;
@@ -437,9 +408,6 @@ export class ConnectionCore implements ConnectionParts {
 
 /** Free memory for stream data, shared by all connections. */
 const BLOCKS = new BlockPool(4 * 1024 * 1024);
-
-/** Every path is assumed to carry this much, and nothing more until it is shown (RFC 9000 §14). */
-const BASE_DATAGRAM = 1200;
 
 const PACKET_TYPE_OF_SPACE: readonly number[] = [
   PacketType.INITIAL,

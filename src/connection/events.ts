@@ -5,6 +5,7 @@ import type { PrivateKey } from '../crypto/provider.ts';
 import type { QuicError } from '../errors.ts';
 import type { ClientHelloInfo } from '../tls/engine.ts';
 import type { SocketAddress } from '../util/address.ts';
+import type { PathEvent } from './path-events.ts';
 
 export type ConnectionEvent =
   /** A server waits for `answerClientHello`. */
@@ -39,11 +40,10 @@ export type ConnectionEvent =
   | { type: 'early-data'; helloId: Uint8Array; ticket: Uint8Array; keepFor: number }
   /** Early data were accepted, or not: then they are sent again. */
   | { type: 'early-data-result'; accepted: boolean }
-  /** The peer's address changed, validated. */
-  | { type: 'peer-migrated'; local: SocketAddress; remote: SocketAddress }
-  /** A path was validated, or not (RFC 9000 §8.2). */
-  | { type: 'path-validated'; local: SocketAddress; remote: SocketAddress }
-  | { type: 'path-failed'; local: SocketAddress; remote: SocketAddress }
+  /** What happened to a path; `nextPathEvent()` of the public core tells the same in quiche's words. */
+  | PathEvent
+  /** Client: the server wants to be reached elsewhere from now on (RFC 9000 §9.6); each address may be missing. */
+  | { type: 'preferred-address'; ipv4: SocketAddress | null; ipv6: SocketAddress | null }
   /** Closing or draining began; `error` says who and why. */
   | { type: 'closing'; error: QuicError }
   /** The end: nothing will happen any more. */

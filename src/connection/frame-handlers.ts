@@ -83,7 +83,9 @@ HANDLERS[FRAME.NEW_CONNECTION_ID] = (parts, frame, bytes) => {
 };
 
 HANDLERS[FRAME.RETIRE_CONNECTION_ID] = (parts, frame, bytes, { dcidStart, dcidLength }) => {
-  return parts.localIds.onRetire(frame, bytes, dcidStart, dcidLength);
+  const isNews = parts.localIds.onRetire(frame, bytes, dcidStart, dcidLength);
+  if (isNews) parts.paths.onLocalIdRetired(Number(frame.sequence));
+  return isNews;
 };
 
 HANDLERS[FRAME.PATH_CHALLENGE] = (parts, frame, bytes, { path }) => {
@@ -100,10 +102,11 @@ HANDLERS[FRAME.CONNECTION_CLOSE] = (parts, frame, bytes, { now }) => {
 };
 HANDLERS[FRAME.CONNECTION_CLOSE_APPLICATION] = HANDLERS[FRAME.CONNECTION_CLOSE];
 
-HANDLERS[FRAME.HANDSHAKE_DONE] = (parts) => {
+HANDLERS[FRAME.HANDSHAKE_DONE] = (parts, _frame, _bytes, { now }) => {
   if (parts.isServer) throw violation(FRAME.HANDSHAKE_DONE, 'HANDSHAKE_DONE from a client');
   if (parts.handshake.isConfirmed) return false;
   parts.onConfirmed();
+  parts.migration.onConfirmed(now);
   return true;
 };
 

@@ -226,8 +226,9 @@ export class Handshake {
   ): void {
     const parts = this.#parts;
     if (level === Level.EARLY) {
-      const { provider } = parts.config;
-      parts.earlyData.install(PacketKeys.fromSecret(provider, parts.header.version, suite, secret));
+      parts.earlyData.install(
+        PacketKeys.fromSecret(parts.config.provider, parts.header.version, suite, secret),
+      );
       return;
     }
     const space = this.#space(level);
@@ -271,6 +272,13 @@ export class Handshake {
       if (originalDestinationId !== null) parameters.originalDestinationConnectionId = originalDestinationId;
       if (retrySourceId !== null) parameters.retrySourceConnectionId = retrySourceId;
       if (resetToken !== null) parameters.statelessResetToken = resetToken;
+      const { ipv4, ipv6 } = transport.preferredAddress ?? {};
+      const id = ipv4 || ipv6 ? localIds.issuePreferred(config.random) : null;
+      if (id !== null) {
+        const { connectionId, resetToken: statelessResetToken } = id;
+        const addresses = { ...(ipv4 && { ipv4 }), ...(ipv6 && { ipv6 }) };
+        parameters.preferredAddress = { ...addresses, connectionId, statelessResetToken };
+      }
     }
     if (!config.grease) return encodeTransportParameters(parameters);
     // RFC 9000 §18.1: ids of the form 31 * N + 27 must be ignored, so that new ones can be added later.

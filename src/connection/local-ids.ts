@@ -1,6 +1,7 @@
 // The connection ids that we gave to the peer (RFC 9000 §5.1): issuing, retirement, limits. Owns NEW_CONNECTION_ID
 // frames; the bytes of ids and reset tokens come from outside.
 
+import type { RandomSource } from '../crypto/provider.ts';
 import { quicError, TransportError, TransportErrorCode } from '../errors.ts';
 import { equal } from '../util/bytes.ts';
 import type { Frame } from '../wire/frame-reader.ts';
@@ -108,6 +109,33 @@ export class LocalIds implements SendingPart {
     return false;
   }
 
+  /** The number of the id `bytes[start, start + length)`; -1 if it is none of ours. */
+  sequenceOf(bytes: Uint8Array, start: number, length: number): number {
+    for (const id of this.#ids) if (sameBytes(id.connectionId, bytes, start, length)) return id.sequence;
+    return -1;
+  }
+
+  /** Whether there is an id that none of these numbers is of; ids of no length serve every path. */
+  hasOtherThan(sequences: ReadonlySet<number>): boolean {
+    return this.isZeroLength || this.#ids.some((id) => !sequences.has(id.sequence));
+  }
+
+  /**
+   * The id for preferred_address, which has the number 1 and needs no frame (RFC 9000 §5.1.1, §18.2). Null for ids of
+   * no length, and once others were issued.
+   */
+  issuePreferred(random: RandomSource): { connectionId: Uint8Array; resetToken: Uint8Array } | null {
+    if (this.isZeroLength) return null;
+    const known = this.#ids.find((id) => id.sequence === 1);
+    if (known !== undefined) return this.#preferred === known ? known : null;
+    const made = this.#source?.next() ?? randomId(random, this.current.length);
+    this.#issue(made.connectionId, made.resetToken);
+    const id = this.#ids[this.#ids.length - 1] as LocalId;
+    id.state = 'acked';
+    this.#preferred = id;
+    return id;
+  }
+
   all(): Uint8Array[] {
     return this.#ids.map((id) => id.connectionId);
   }
@@ -164,6 +192,7 @@ export class LocalIds implements SendingPart {
   }
 
   #wanted = 0;
+  #preferred: LocalId | null = null;
 
   /** Keeps this many ids issued from now on. */
   keep(target: number): void {
@@ -194,6 +223,17 @@ function sameBytes(id: Uint8Array, bytes: Uint8Array, start: number, length: num
   if (id.length !== length) return false;
   for (let i = 0; i < length; i++) if (id[i] !== bytes[start + i]) return false;
   return true;
+}
+
+function randomId(
+  random: RandomSource,
+  length: number,
+): { connectionId: Uint8Array; resetToken: Uint8Array } {
+  const connectionId = new Uint8Array(length);
+  const resetToken = new Uint8Array(16);
+  random.fill(connectionId);
+  random.fill(resetToken);
+  return { connectionId, resetToken };
 }
 
 function violation(reason: string): TransportError {

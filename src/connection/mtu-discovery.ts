@@ -1,25 +1,18 @@
-// The largest datagram that a path carries (RFC 9000 §14.3, RFC 8899): probes upward after the handshake, one probe at
-// a time, and takes a size only when its probe was acknowledged.
+// The largest datagram that each path carries (RFC 9000 §14.3, RFC 8899): probes upward once the handshake is confirmed,
+// one probe at a time and only on the active path, and takes a size only when its probe was acknowledged. Where large
+// packets vanish later, it goes back to what every path carries and searches again.
 
 import { writePing } from '../wire/frame-writer.ts';
+import { BASE_DATAGRAM_SIZE, MtuSearch } from './mtu-search.ts';
 import { type PacketBuilder, type SendingPart, TokenKind } from './part.ts';
 import type { Path } from './path.ts';
 
-/** Probes of one size before it is given up (RFC 8899 §5.1.2). */
-export const MAX_MTU_PROBES = 3;
-
-/** Carried by nearly every path: an Ethernet frame without the headers of IPv6 and UDP. Tried where more does not pass. */
-export const COMMON_DATAGRAM_SIZE = 1452;
-
 export class MtuDiscovery implements SendingPart {
   readonly #ceiling: () => number;
+  /** Paths with a probe under way, by id: a path may be gone when its probe is judged. */
+  readonly #probed: Map<number, Path> = new Map();
   #enabled = false;
-  #path: Path | null = null;
-  /** The smallest size that was given up on this path. */
-  #tooLarge: number = Number.POSITIVE_INFINITY;
-  #size = 0;
-  #failures = 0;
-  #inFlight = false;
+  #now = 0;
 
   /** `ceiling` is the largest size that both ends allow, bytes of UDP payload. */
   constructor(ceiling: () => number) {
@@ -32,56 +25,73 @@ export class MtuDiscovery implements SendingPart {
   }
 
   /** The size of the probe to send now on this path, or 0. */
-  probeSize(path: Path, room: number): number {
-    if (!this.#enabled) return 0;
-    if (path !== this.#path) {
-      this.#path = path;
-      this.#tooLarge = Number.POSITIVE_INFINITY;
-      this.#inFlight = false;
-      this.#search(path);
+  probeSize(path: Path, room: number, now: number): number {
+    if (!this.#enabled || path.state !== 'validated') return 0;
+    this.#now = now;
+    const search = this.#searchOf(path);
+    if (path.recovery.blackHole.isFound) {
+      this.#setSize(path, BASE_DATAGRAM_SIZE);
+      search.restart(path.mtu, this.#ceiling());
     }
-    return this.#inFlight || this.#size > room ? 0 : this.#size;
+    if (search.isInFlight) return 0;
+    if (now >= search.raiseAt) search.restart(path.mtu, this.#ceiling());
+    return search.size > room ? 0 : search.size;
+  }
+
+  /** Finds out anew what a path carries, beginning with what it is thought to carry. */
+  revalidate(path: Path): void {
+    const search = this.#searchOf(path);
+    if (path.mtu > BASE_DATAGRAM_SIZE) search.revalidate(path.mtu);
+    else search.restart(path.mtu, this.#ceiling());
   }
 
   write(packet: PacketBuilder): void {
+    const { path } = packet;
+    const search = this.#searchOf(path);
     writePing(packet.writer);
-    packet.token(TokenKind.PING, this.#size, packet.path.id, 0);
+    packet.token(TokenKind.PING, search.size, path.id, 0);
     packet.writer.fill(0, packet.writer.remaining);
-    this.#inFlight = true;
+    search.isInFlight = true;
+    this.#probed.set(path.id, path);
   }
 
   acked(_kind: number, size: number, pathId: number): void {
-    const path = this.#path;
-    if (path === null || path.id !== pathId) return;
-    this.#inFlight = false;
-    if (size <= path.mtu) return;
-    path.mtu = size;
-    path.recovery.setMaxDatagramSize(size);
-    this.#search(path);
+    const path = this.#take(pathId);
+    if (path === null) return;
+    const search = this.#searchOf(path);
+    search.isInFlight = false;
+    if (size < path.mtu) return;
+    if (size > path.mtu) this.#setSize(path, size);
+    search.advance(path.mtu, this.#ceiling(), this.#now);
   }
 
   lost(_kind: number, size: number, pathId: number): void {
-    const path = this.#path;
-    if (path === null || path.id !== pathId) return;
-    this.#inFlight = false;
-    this.#failures++;
-    if (this.#failures < MAX_MTU_PROBES) return;
-    this.#tooLarge = size;
-    this.#search(path);
+    const path = this.#take(pathId);
+    if (path === null) return;
+    const search = this.#searchOf(path);
+    if (!search.onLost(size)) return;
+    // A size that was in use does not pass any more.
+    if (size <= path.mtu) this.#setSize(path, BASE_DATAGRAM_SIZE);
+    search.advance(path.mtu, this.#ceiling(), this.#now);
   }
 
-  /** The next size to try: the largest, a common one, then halfway between what works and what does not. */
-  #search(path: Path): void {
-    const works = path.mtu;
-    const tooLarge = this.#tooLarge;
-    this.#failures = 0;
-    if (tooLarge === Number.POSITIVE_INFINITY) this.#size = this.#ceiling();
-    else if (works < COMMON_DATAGRAM_SIZE && COMMON_DATAGRAM_SIZE < tooLarge)
-      this.#size = COMMON_DATAGRAM_SIZE;
-    else this.#size = works + ((tooLarge - works) >> 1);
-    if (this.#size <= works || tooLarge - works <= SMALLEST_STEP) this.#size = 0;
+  #take(pathId: number): Path | null {
+    const path = this.#probed.get(pathId) ?? null;
+    this.#probed.delete(pathId);
+    return path;
+  }
+
+  #searchOf(path: Path): MtuSearch {
+    if (path.mtuSearch === null) {
+      path.mtuSearch = new MtuSearch();
+      path.mtuSearch.restart(path.mtu, this.#ceiling());
+    }
+    return path.mtuSearch;
+  }
+
+  #setSize(path: Path, size: number): void {
+    path.mtu = size;
+    path.recovery.setMaxDatagramSize(size);
+    path.recovery.blackHole.reset();
   }
 }
-
-/** The search ends where less than this can be gained, bytes. */
-const SMALLEST_STEP = 20;

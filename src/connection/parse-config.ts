@@ -8,6 +8,7 @@ import { CIPHER_SUITES } from '../crypto/suites.ts';
 import { invalidArgType, invalidArgValue, outOfRange, quicError } from '../errors.ts';
 import { CONGESTION_CONTROLLERS } from '../recovery/congestion.ts';
 import type { Trace } from '../trace/trace.ts';
+import type { WireAddress } from '../wire/preferred-address.ts';
 import { isReservedVersion, versionInfo } from '../wire/versions.ts';
 import {
   type ConnectionIdSource,
@@ -16,6 +17,7 @@ import {
   type TransportConfig,
 } from './config.ts';
 import { type DatagramOptions, parseDatagrams } from './datagram-options.ts';
+import { parsePreferredAddress } from './preferred-address.ts';
 
 /**
  * Options of a connection: quiche's `Config` under its own names and with its defaults, except that a client verifies
@@ -84,6 +86,10 @@ export interface CoreOptions {
   readonly datagramFates?: boolean;
   /** Asks the peer not to migrate. Default false. */
   readonly disableActiveMigration?: boolean;
+  /** Server: where clients shall go after the handshake (RFC 9000 §9.6); it must receive there. Default nowhere. */
+  readonly preferredAddress?: { readonly ipv4?: WireAddress; readonly ipv6?: WireAddress };
+  /** Client: goes to the server's preferred address of its own family, once that answers. Default true. */
+  readonly followPreferredAddress?: boolean;
   /** 'cubic' (default), 'reno' or another name of `CONGESTION_CONTROL_NAMES`. */
   readonly congestionControl?: string;
   /** The first congestion window in packets. Default 10. */
@@ -190,6 +196,8 @@ function parseTransport(options: CoreOptions): TransportConfig {
   config.hystart = boolean('hystart', options.hystart, config.hystart);
   config.ecn = boolean('ecn', options.ecn, config.ecn);
   config.disableActiveMigration = boolean('disableActiveMigration', options.disableActiveMigration, false);
+  config.followPreferredAddress = boolean('followPreferredAddress', options.followPreferredAddress, true);
+  config.preferredAddress = parsePreferredAddress(options.preferredAddress);
   Object.assign(config, parseDatagrams(options.datagrams));
   config.datagramFates = boolean('datagramFates', options.datagramFates, false);
   const { congestionControl } = options;
@@ -320,6 +328,7 @@ const NAMES: ReadonlySet<string> = new Set([
   ...['version', 'alpn', 'identity', 'verifyPeer', 'requireClientCertificate', 'requestOcsp', 'ciphers'],
   ...['groups', 'grease', 'handshakeTimeout', 'maxAmplificationFactor', 'statelessResetToken', 'idSource'],
   ...['provider', 'random', 'trace', 'pacing', 'disableActiveMigration', 'congestionControl'],
+  ...['preferredAddress', 'followPreferredAddress'],
   ...['datagrams', 'datagramFates', 'hystart', 'ecn'],
   ...NUMBERS.map(([name]) => name),
 ]);

@@ -15,6 +15,7 @@ import type { FirstFlight } from './first-flight.ts';
 import type { Handshake } from './handshake.ts';
 import type { Idle } from './idle.ts';
 import type { LocalIds } from './local-ids.ts';
+import type { Migration } from './migration.ts';
 import type { MtuDiscovery } from './mtu-discovery.ts';
 import type { HeaderContext, SentPacketSink } from './packet-builder.ts';
 import type { Paths } from './paths.ts';
@@ -44,6 +45,7 @@ export interface ConnectionParts extends SentPacketSink {
   readonly closer: Closer;
   readonly idle: Idle;
   readonly mtu: MtuDiscovery;
+  readonly migration: Migration;
   readonly early: EarlyPackets;
   readonly earlyData: EarlyData;
   readonly header: HeaderContext;

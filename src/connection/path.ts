@@ -3,6 +3,7 @@
 
 import type { PathRecovery } from '../recovery/path-recovery.ts';
 import { type SocketAddress, sameAddress } from '../util/address.ts';
+import type { MtuSearch } from './mtu-search.ts';
 import type { RemoteId } from './remote-ids.ts';
 
 export type PathState = 'unknown' | 'validating' | 'validated' | 'failed';
@@ -29,6 +30,14 @@ export class Path {
   bytesSent = 0;
   /** Largest UDP payload that is sent here. */
   mtu: number;
+  /** What is known beyond that; null until it is looked for. */
+  mtuSearch: MtuSearch | null = null;
+  /** Number of the id of ours that the peer sends to here; -1 until it did. */
+  localSequence: number;
+  /** How many moves came before the one that left this path; 0 if it was never left. */
+  leftAt = 0;
+  /** Everything moves here once the path is validated. */
+  moveWhenValidated = false;
 
   /** Answers that wait to be sent, 8 bytes each. */
   readonly responses: Uint8Array[] = [];
@@ -50,6 +59,7 @@ export class Path {
     remoteId: RemoteId,
     addressValidated: boolean,
     mtu: number,
+    localSequence: number,
   ) {
     this.id = id;
     this.local = local;
@@ -58,6 +68,7 @@ export class Path {
     this.remoteId = remoteId;
     this.addressValidated = addressValidated;
     this.mtu = mtu;
+    this.localSequence = localSequence;
   }
 
   /** Whether these are the path's addresses; null is any. */

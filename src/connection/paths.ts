@@ -1,16 +1,15 @@
 // The paths of a connection: which one is active, validation by PATH_CHALLENGE, and following a peer whose address
 // changed (RFC 9000 §8.2, §9). Owns PATH_CHALLENGE and PATH_RESPONSE frames.
 
-import type { RandomSource } from '../crypto/provider.ts';
 import { type SocketAddress, sameAddress } from '../util/address.ts';
 import { copyBytes, equal } from '../util/bytes.ts';
 import { writePathChallenge, writePathResponse } from '../wire/frame-writer.ts';
-import type { ConnectionEvent } from './events.ts';
 import { type PacketBuilder, type SendingPart, TokenKind } from './part.ts';
 import { MAX_OUTSTANDING_CHALLENGES, MAX_PATH_RESPONSES, type Path } from './path.ts';
-import type { RemoteIds } from './remote-ids.ts';
+import { type PathEvent, PathEvents } from './path-events.ts';
+import type { RemoteId, RemoteIds } from './remote-ids.ts';
 
-/** Paths that may be unvalidated at once; packets from further addresses are dropped. */
+/** Paths that may be unvalidated at once; the oldest makes room. */
 export const MAX_UNVALIDATED_PATHS = 4;
 
 /** Paths that are kept in all, validated ones too; the oldest makes room. */
@@ -20,10 +19,18 @@ export const MAX_PATHS = 8;
 export const MAX_CHALLENGES = 3;
 
 export interface PathsHost {
-  readonly random: RandomSource;
+  readonly isServer: boolean;
   readonly remoteIds: RemoteIds;
-  makePath(id: number, local: SocketAddress, remote: SocketAddress): Path | null;
-  emit(event: ConnectionEvent): void;
+  makePath(
+    id: number,
+    local: SocketAddress,
+    remote: SocketAddress,
+    remoteId: RemoteId,
+    isAddressValidated: boolean,
+    localSequence: number,
+  ): Path;
+  emit(event: PathEvent): void;
+  fillRandom(bytes: Uint8Array): void;
   setPathPending(pending: boolean): void;
   /** Whether a datagram of full size may go there now. */
   hasRoom(path: Path): boolean;
@@ -31,21 +38,28 @@ export interface PathsHost {
   probeTimeout(path: Path): number;
   /** Everything but probes goes over this path from now on. */
   activated(path: Path): void;
+  /** No path is left that could be used. */
+  onNoViablePath(now: number): void;
 }
 
 export class Paths implements SendingPart {
   readonly #host: PathsHost;
   readonly all: Path[];
+  /** The path of the handshake, whatever became of it. */
+  readonly first: Path;
   active: Path;
+  readonly events: PathEvents = new PathEvents();
   /** PATH_CHALLENGE frames that came. */
   challengesReceived = 0;
   /** Where the peer seems to have gone; it becomes active once validated. */
   #candidate: Path | null = null;
   #nextId = 1;
+  #moves = 0;
 
   constructor(host: PathsHost, first: Path) {
     this.#host = host;
     this.all = [first];
+    this.first = first;
     this.active = first;
   }
 
@@ -56,28 +70,73 @@ export class Paths implements SendingPart {
     return null;
   }
 
-  /** A path for an address that a server has not seen, if there is room and an id to use. */
-  open(local: SocketAddress, remote: SocketAddress): Path | null {
+  /**
+   * Server: a path for an address that was not seen before. It is asked at once whether the client receives there, so
+   * that the first packet to it has a PATH_CHALLENGE. `localSequence` is the number of the id that the packet came to.
+   */
+  open(local: SocketAddress, remote: SocketAddress, localSequence: number, now: number): Path {
     let unvalidated = 0;
     for (const path of this.all) if (path.state !== 'validated') unvalidated++;
     if (unvalidated >= MAX_UNVALIDATED_PATHS) this.#dropOne((path) => path.state !== 'validated');
     if (this.all.length >= MAX_PATHS) this.#dropOne(() => true);
-    const path = this.#host.makePath(this.#nextId, local, remote);
-    if (path === null) return null;
-    this.#nextId++;
-    this.all.push(path);
+    const other = this.all.find((path) => path.localSequence === localSequence);
+    // RFC 9000 §9.5: an id is not used on two paths, unless the peer gave no other.
+    const fresh = this.#host.remoteIds.take();
+    const id = fresh ?? this.active.remoteId;
+    const path = this.#add(local, remote, id, false, localSequence);
+    this.#tell({ type: 'path-new', local, remote });
+    if (other !== undefined && localSequence >= 0) {
+      const { local: oldLocal, remote: oldRemote } = other;
+      const sequence = localSequence;
+      this.#tell({ type: 'source-id-reused', sequence, oldLocal, oldRemote, local, remote });
+    }
+    if (fresh === null && id.connectionId.length > 0)
+      this.#tell({ type: 'destination-id-reused', sequence: Number(id.sequence), local, remote });
+    this.validate(path, now);
     return path;
   }
 
-  /** A non-probing packet with the highest number so far came on this path (RFC 9000 §9.3). */
+  /** Client: a path that it wants to use. Null without an id for it; what is sent there is its own decision. */
+  openAsClient(local: SocketAddress, remote: SocketAddress): Path | null {
+    const { remoteIds } = this.#host;
+    const id = remoteIds.isZeroLength ? remoteIds.handshakeId : remoteIds.take();
+    return id === null ? null : this.#add(local, remote, id, true, -1);
+  }
+
+  /** Client: everything goes over this path from now on; it is asked whether it works, unless that is known. */
+  moveTo(path: Path, now: number): void {
+    if (path === this.active) return;
+    this.#switch(path);
+    if (path.state !== 'validated' && path.state !== 'validating') this.validate(path, now);
+    else if (path.state === 'validated') this.#letGo();
+  }
+
+  /** Server: a non-probing packet with the highest number so far came on this path (RFC 9000 §9.3). */
   onPeerMoved(path: Path, now: number): void {
+    if (!this.#host.isServer) return;
     if (path === this.active) {
       this.#candidate = null;
       return;
     }
     this.#candidate = path;
-    if (path.state === 'validated') this.#activate(path, now);
+    if (path.state === 'validated') this.#follow(path, now);
     else if (path.state !== 'validating') this.validate(path, now);
+  }
+
+  /** The peer gave an id of ours up: paths that it used it on are over, but for the active one. */
+  onLocalIdRetired(sequence: number): void {
+    for (const path of [...this.all]) {
+      if (path.localSequence !== sequence || path === this.active || path === this.#candidate) continue;
+      // What a client asked for is the client's to end.
+      if (this.#host.isServer) this.close(path);
+    }
+  }
+
+  /** Forgets a path that is not the active one. */
+  close(path: Path): void {
+    if (path === this.active) return;
+    if (path === this.#candidate) this.#candidate = null;
+    this.#remove(path);
   }
 
   /** Sends a PATH_CHALLENGE and waits for its answer (RFC 9000 §8.2.1). */
@@ -107,11 +166,14 @@ export class Paths implements SendingPart {
     path.addressValidated = true;
     if (path.state !== 'validated') {
       path.state = 'validated';
-      this.#host.emit({ type: 'path-validated', local: path.local, remote: path.remote });
+      this.#tell({ type: 'path-validated', local: path.local, remote: path.remote });
     }
     // RFC 9000 §8.2.1: the peer receives there; whether it receives 1200 bytes is another question.
     if (!path.isChallengeFull) this.#challenge(path, now);
-    if (path === this.#candidate) this.#activate(path, now);
+    if (path === this.#candidate) this.#follow(path, now);
+    else if (path.moveWhenValidated) this.#switch(path);
+    path.moveWhenValidated = false;
+    if (path === this.active && !this.#host.isServer) this.#letGo();
     return true;
   }
 
@@ -148,7 +210,7 @@ export class Paths implements SendingPart {
     }
     if (path.challengePending && writer.remaining >= PROBE_SIZE) {
       const data = new Uint8Array(8);
-      this.#host.random.fill(data);
+      this.#host.fillRandom(data);
       writePathChallenge(writer, data);
       packet.token(TokenKind.PATH_CHALLENGE, 0, 0, 0);
       path.challenges.push(data);
@@ -174,7 +236,7 @@ export class Paths implements SendingPart {
     for (const path of [...this.all]) {
       if (now < path.deadline) continue;
       if (path.attempts < MAX_CHALLENGES) this.#attempt(path, now);
-      else this.#fail(path);
+      else this.#fail(path, now);
     }
   }
 
@@ -191,29 +253,73 @@ export class Paths implements SendingPart {
     this.#host.setPathPending(true);
   }
 
-  #activate(path: Path, now: number): void {
-    const old = this.active;
+  #add(
+    local: SocketAddress,
+    remote: SocketAddress,
+    id: RemoteId,
+    isAddressValidated: boolean,
+    localSequence: number,
+  ): Path {
+    const path = this.#host.makePath(this.#nextId++, local, remote, id, isAddressValidated, localSequence);
+    if (id !== this.active.remoteId) this.#host.remoteIds.announce(id);
+    this.all.push(path);
+    return path;
+  }
+
+  #switch(path: Path): void {
+    this.active.leftAt = ++this.#moves;
+    path.leftAt = 0;
     this.active = path;
     this.#host.activated(path);
+  }
+
+  /** Server: the client is where this path leads. */
+  #follow(path: Path, now: number): void {
+    const old = this.active;
+    this.#switch(path);
     this.#candidate = null;
-    this.#host.emit({ type: 'peer-migrated', local: path.local, remote: path.remote });
+    this.#tell({ type: 'peer-migrated', local: path.local, remote: path.remote });
     // RFC 9000 §9.3.3: the old path is asked too, in case the packets of the new one were forwarded by an attacker.
     if (old.state !== 'validating') this.validate(old, now);
   }
 
-  #fail(path: Path): void {
+  /** Client: of the paths it left, the last one stays to fall back to while there are ids to spare (RFC 9000 §9.5). */
+  #letGo(): void {
+    const { remoteIds } = this.#host;
+    const left = this.all.filter((path) => path.leftAt > 0).sort((a, b) => a.leftAt - b.leftAt);
+    const keep = remoteIds.isZeroLength || remoteIds.available > 0 ? 1 : 0;
+    for (const path of left.slice(0, left.length - keep)) this.close(path);
+  }
+
+  #fail(path: Path, now: number): void {
     path.state = 'failed';
     path.deadline = Number.POSITIVE_INFINITY;
     path.challengePending = false;
     if (path === this.#candidate) this.#candidate = null;
+    this.#tell({ type: 'path-failed', local: path.local, remote: path.remote });
     if (path === this.active) {
-      const other = this.all.find((each) => each.state === 'validated');
-      if (other === undefined) return;
-      this.active = other;
-      this.#host.activated(other);
+      const other = this.#fallback();
+      if (other === null) return void this.#host.onNoViablePath(now);
+      this.#switch(other);
+      path.leftAt = 0;
     }
     this.#remove(path);
-    this.#host.emit({ type: 'path-failed', local: path.local, remote: path.remote });
+  }
+
+  /** A validated path, the one left last before others; or else one that once was. */
+  #fallback(): Path | null {
+    const others = this.all.filter((path) => path !== this.active && path.state !== 'failed');
+    others.sort((a, b) => b.leftAt - a.leftAt);
+    return (
+      others.find((path) => path.state === 'validated') ??
+      others.find((path) => path.addressValidated && path.leftAt > 0) ??
+      null
+    );
+  }
+
+  #tell(event: PathEvent): void {
+    this.events.push(event);
+    this.#host.emit(event);
   }
 
   /** Forgets the oldest path of a kind that is not in use. */
@@ -226,7 +332,9 @@ export class Paths implements SendingPart {
 
   #remove(path: Path): void {
     const at = this.all.indexOf(path);
-    if (at >= 0) this.all.splice(at, 1);
+    if (at < 0) return;
+    this.all.splice(at, 1);
+    this.#tell({ type: 'path-closed', local: path.local, remote: path.remote });
     // RFC 9000 §5.1.2: an id that nothing is sent to goes back, and the peer issues another.
     if (!this.all.some(({ remoteId }) => remoteId === path.remoteId))
       this.#host.remoteIds.giveUp(path.remoteId);

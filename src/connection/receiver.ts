@@ -233,8 +233,10 @@ export class Receiver {
   ): void {
     const parts = this.#parts;
     if (space.acks.isDuplicate(number)) return void this.#drop('duplicate', end - payloadStart, now);
-    const path = this.#path ?? this.#newPath(type);
+    const path = this.#path ?? this.#newPath(type, bytes, dcidStart, dcidLength, now);
     if (path === null) return;
+    if (path.localSequence < 0 && type === PacketType.ONE_RTT)
+      path.localSequence = parts.localIds.sequenceOf(bytes, dcidStart, dcidLength);
     const payloadEnd = end - 16;
     if (payloadStart >= payloadEnd) {
       throw new TransportError(TransportErrorCode.PROTOCOL_VIOLATION, 0, 'a packet without frames');
@@ -295,10 +297,12 @@ export class Receiver {
   }
 
   /** A path for an address that was not seen before; asked only for packets that are authentic and no replays. */
-  #newPath(type: number): Path | null {
+  #newPath(type: number, bytes: Uint8Array, dcidStart: number, dcidLength: number, now: number): Path | null {
     if (type !== PacketType.ONE_RTT) return null;
-    const path = this.#parts.paths.open(this.#to, this.#from);
-    if (path !== null && path.bytesReceived === 0) path.bytesReceived = this.#datagramSize;
+    const { localIds, paths } = this.#parts;
+    const sequence = localIds.isZeroLength ? -1 : localIds.sequenceOf(bytes, dcidStart, dcidLength);
+    const path = paths.open(this.#to, this.#from, sequence, now);
+    path.bytesReceived = this.#datagramSize;
     this.#path = path;
     return path;
   }

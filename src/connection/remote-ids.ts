@@ -68,6 +68,21 @@ export class RemoteIds implements SendingPart {
     this.#emit({ type: 'reset-token-added', token });
   }
 
+  /** The id of preferred_address has the number 1 and comes without a frame (RFC 9000 §5.1.1). */
+  addPreferred(connectionId: Uint8Array, resetToken: Uint8Array): void {
+    if (this.isZeroLength) {
+      // RFC 9000 §18.2: who has no ids cannot be found at another address.
+      throw new TransportError(
+        TransportErrorCode.TRANSPORT_PARAMETER_ERROR,
+        0,
+        'preferred_address of a server with zero-length ids',
+      );
+    }
+    if (this.#ids.some((id) => id.sequence === 1) || this.#wasRetired(1)) return;
+    this.#ids.push({ sequence: 1, connectionId, resetToken, used: false });
+    this.changes++;
+  }
+
   /** A fresh id for another path, or null. */
   take(): RemoteId | null {
     const id = this.#ids.find((each) => !each.used);

@@ -50,7 +50,9 @@ export class Transmitter {
   #buildOn(path: Path, out: Uint8Array, start: number, end: number, now: number): number {
     const parts = this.#parts;
     const room = path.amplificationRoom(parts.config.maxAmplificationFactor);
-    const size = Math.min(end - start, path.mtu, parts.peerMaxUdpPayload);
+    // A path that fell silent may have come to carry less: then only what passes everywhere can show it.
+    const carries = parts.recovery.ptoCount > 0 ? Math.min(path.mtu, MIN_INITIAL_DATAGRAM) : path.mtu;
+    const size = Math.min(end - start, carries, parts.peerMaxUdpPayload);
     const limited = room < size;
     // RFC 9000 §14.1: an ack-eliciting Initial needs 1200 bytes, so it waits for more credit.
     const elicits =
@@ -63,7 +65,7 @@ export class Transmitter {
     const limit = start + Math.min(size, room);
     const builder = this.#builder;
     const { recovery } = parts;
-    const mtuProbe = parts.mtu.probeSize(path, end - start);
+    const mtuProbe = parts.mtu.probeSize(path, end - start, now);
     if (mtuProbe > 0 && !limited && path.recovery.windowRoom >= mtuProbe)
       return this.#buildMtuProbe(path, out, start, mtuProbe, now);
 

@@ -1,6 +1,7 @@
 // Recovery state of one network path (RFC 9002 §5, §7; RFC 9000 §9.4): RTT, congestion window, pacing, bytes in
 // flight, counters. Owns what may be sent on the path now and when. Knows no packet numbers, frames or timers.
 
+import { BlackHole } from './black-hole.ts';
 import {
   type CongestionController,
   createCongestionController,
@@ -63,6 +64,7 @@ export class PathRecovery implements PathModel {
   readonly pacer: Pacer;
   readonly rate: DeliveryRate = new DeliveryRate();
   readonly ecn: EcnValidator;
+  readonly blackHole: BlackHole = new BlackHole();
   readonly counters: RecoveryCounters = new RecoveryCounters();
   congestion: CongestionController;
   maxDatagramSize: number;
@@ -243,6 +245,7 @@ export class PathRecovery implements PathModel {
   ): void {
     const { congestion, rate } = this;
     rate.onLost(size);
+    this.blackHole.onLost(now, size, sentTime, this.rtt.smoothed);
     if (this.#reduction.active) this.#reduction.onLost(size);
     const begins = this.#episode.onLost(now, sentTime);
     congestion.onCongestionEvent(now, sentTime);

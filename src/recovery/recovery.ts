@@ -299,6 +299,8 @@ export class Recovery {
   /** Packets go over another path from now on; those under way stay with theirs. */
   setPath(path: PathRecovery): void {
     this.#path = path;
+    // The silence was that of the other path.
+    this.ptoCount = 0;
     this.#arm();
   }
 
@@ -399,6 +401,7 @@ export class Recovery {
       const sentTime = sent.sentTime(slot);
       this.counters.packetsAcked++;
       this.counters.bytesAcked += size;
+      path.blackHole.onAcked(size, sentTime);
       path.congestion.onAcked(now, size, sentTime, path.rtt, path.wasLimitedSince(sentTime));
     }
     if (newestPath !== null) this.#finishAck(newestPath, sent, newest, now);

@@ -99,6 +99,13 @@ export function isLoopback(ip: string): boolean {
   return ip === '::1' || (ip.startsWith('127.') && !ip.includes(':'));
 }
 
+/** Whether a canonical IP address stands for a group (224.0.0.0/4, ff00::/8) or for all of a network. */
+export function isMulticast(ip: string): boolean {
+  return ip.includes(':')
+    ? /^ff[0-9a-f]{2}:/.test(ip)
+    : ip === '255.255.255.255' || /^2(2[4-9]|3\d)\./.test(ip);
+}
+
 /** Whether a canonical IP address is IPv6 link-local (fe80::/10), hence means nothing without its zone. */
 export function isLinkLocal(ip: string): boolean {
   return /^fe[89ab][0-9a-f]:/.test(ip);

@@ -65,7 +65,7 @@ describe('Connection: connection ids and paths', () => {
     const { client, server } = link;
     client.newSourceCid(id(1), token(1));
     link.flush();
-    insideOf(server).paths.open(SERVER, STRANGER);
+    insideOf(server).paths.open(SERVER, STRANGER, -1, link.now);
     assert.equal(server.availableDcids, 0);
     assert.throws(() => server.retireDestinationCid(0), quic('ERR_QUIC_OUT_OF_IDENTIFIERS'));
     assert.deepEqual(server.destinationId, client.sourceId);
@@ -125,7 +125,7 @@ describe('Connection: connection ids and paths', () => {
     const { client, server } = link;
     client.newSourceCid(id(1), token(1));
     link.flush();
-    insideOf(server).paths.open(SERVER, STRANGER);
+    insideOf(server).paths.open(SERVER, STRANGER, -1, link.now);
     const path = insideOf(server).paths.find(SERVER, STRANGER);
     assert.ok(path !== null);
     path.addressValidated = true;
