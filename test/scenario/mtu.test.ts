@@ -87,3 +87,88 @@ scenario('C83 an idle connection sends its probes and comes to rest', (seed) => 
   pair.pair.runUntilIdle();
   assert.ok(pair.pair.toClient.counters.entered < 100);
 });
+
+/** Swallows datagrams above a size from now on, both ways. */
+function shrink(pair: TestPair, carries: number): void {
+  for (const link of [pair.pair.toClient, pair.pair.toServer]) {
+    link.options = { ...link.options, mtu: carries + HEADERS };
+  }
+}
+
+for (const carries of [1200, 1350]) {
+  scenario(
+    `C83 RFC 8899 §4.3 a path shrinks to ${carries} bytes in a transfer: black hole, 1200, search`,
+    (seed) => {
+      const pair = new TestPair({ seed });
+      pair.fetch([300_000]);
+      pair.pair.run(1000);
+      assert.equal(pair.server?.paths.active.mtu, 1452);
+      shrink(pair, carries);
+      let least = 1452;
+      pair.onServer = (server) => {
+        least = Math.min(least, server.paths.active.mtu);
+      };
+      const before = pair.now;
+      pair.fetch([2_000_000], 30_000);
+      assert.ok(pair.now - before < 8_000, `took ${pair.now - before} ms`);
+      assert.equal(least, 1200);
+      pair.pair.run(3000);
+      const mtu = pair.server?.paths.active.mtu as number;
+      assert.ok(mtu <= carries && mtu > carries - 20, `${mtu} bytes`);
+      const lost = pair.pair.toClient.counters.dropped.mtu;
+      pair.fetch([300_000]);
+      assert.equal(pair.pair.toClient.counters.dropped.mtu, lost, 'nothing vanishes any more');
+    },
+  );
+}
+
+scenario('C83 RFC 8899 §5.1.1 a path that got wider again is found so after ten minutes', (seed) => {
+  const pair = new TestPair({ seed, clientTransport: { keepAlive: 5_000 } });
+  pair.fetch([300_000]);
+  shrink(pair, 1300);
+  pair.fetch([2_000_000]);
+  shrink(pair, 1500);
+  pair.fetch([300_000]);
+  assert.ok((pair.server?.paths.active.mtu as number) <= 1300);
+  pair.pair.run(601_000);
+  pair.fetch([300_000]);
+  pair.pair.run(1000);
+  assert.equal(pair.server?.paths.active.mtu, 1452);
+});
+
+scenario('C83 a revalidated path is asked for its present size first, and for more afterwards', (seed) => {
+  const pair = new TestPair({ seed });
+  pair.fetch([300_000]);
+  pair.pair.run(1000);
+  const { server } = pair;
+  assert.ok(server !== null);
+  const revalidate = () => {
+    server.mtu.revalidate(server.paths.active);
+    server.control.ping();
+    pair.wake();
+    pair.pair.run(5000);
+  };
+  revalidate();
+  assert.equal(server.paths.active.mtu, 1452);
+  // Without any data that would show it.
+  shrink(pair, 1300);
+  revalidate();
+  const { mtu } = server.paths.active;
+  assert.ok(mtu <= 1300 && mtu > 1280, `${mtu} bytes`);
+  shrink(pair, 1500);
+  revalidate();
+  assert.equal(server.paths.active.mtu, 1452);
+});
+
+scenario('C83 heavy random loss is no black hole', (seed) => {
+  const pair = new TestPair({ seed, scenario: simpleP2p({ loss: 0.15 }) });
+  let least = 1452;
+  pair.fetch([300_000]);
+  pair.pair.run(2000);
+  assert.equal(pair.server?.paths.active.mtu, 1452);
+  pair.onServer = (server) => {
+    least = Math.min(least, server.paths.active.mtu);
+  };
+  pair.fetch([1_000_000], 120_000);
+  assert.equal(least, 1452);
+});
