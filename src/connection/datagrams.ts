@@ -46,7 +46,14 @@ export interface DatagramCounters {
 /** What it needs of its connection. */
 export type DatagramsHost = Pick<
   ConnectionParts,
-  'state' | 'transport' | 'remoteParameters' | 'peerMaxUdpPayload' | 'paths' | 'spaces'
+  | 'state'
+  | 'transport'
+  | 'remoteParameters'
+  | 'peerMaxUdpPayload'
+  | 'paths'
+  | 'spaces'
+  | 'header'
+  | 'earlyData'
 >;
 
 export class Datagrams implements SendingPart {
@@ -79,12 +86,16 @@ export class Datagrams implements SendingPart {
    * quiche there is room for the longest packet number and for a length of two bytes.
    */
   get maxWritableLength(): number | null {
-    const { remoteParameters, paths, peerMaxUdpPayload } = this.#host;
-    if (remoteParameters.maxDatagramFrameSize === 0 || !this.#space.canSend) return null;
+    const { remoteParameters, paths, peerMaxUdpPayload, header, earlyData } = this.#host;
+    const { canSend, isEarly } = this.#space;
+    // RFC 9221 §3: 0-RTT goes by what the server announced when the session was made.
+    const limit = isEarly ? earlyData.maxDatagramFrameSize : remoteParameters.maxDatagramFrameSize;
+    if (limit === 0 || !canSend) return null;
     const { mtu, remoteId } = paths.active;
-    const header = 1 + remoteId.connectionId.length + MAX_PACKET_NUMBER;
-    const room = Math.min(mtu, peerMaxUdpPayload) - header - TAG_LENGTH;
-    const length = Math.min(remoteParameters.maxDatagramFrameSize, room) - MAX_FRAME_OVERHEAD;
+    const headerSize = 1 + remoteId.connectionId.length + MAX_PACKET_NUMBER;
+    const longer = isEarly ? LONG_HEADER_EXTRA + header.localId.length : 0;
+    const room = Math.min(mtu, peerMaxUdpPayload) - headerSize - longer - TAG_LENGTH;
+    const length = Math.min(limit, room) - MAX_FRAME_OVERHEAD;
     return length < 0 ? null : length;
   }
 
@@ -284,6 +295,9 @@ const LOST = 1;
 const ABANDONED = 2;
 
 const MAX_PACKET_NUMBER = 4;
+
+/** What a 0-RTT packet has more: version, lengths of the two ids and of the packet (RFC 9000 §17.2.3). */
+const LONG_HEADER_EXTRA = 4 + 1 + 1 + 2;
 
 /** Type, and a length of two bytes. */
 const MAX_FRAME_OVERHEAD = 3;

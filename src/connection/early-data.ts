@@ -42,6 +42,11 @@ export class EarlyData {
     return !isServer && spaces[Space.APPLICATION]?.isEarly === true;
   }
 
+  /** Client: largest DATAGRAM frame that 0-RTT may carry; 0 for none. */
+  get maxDatagramFrameSize(): number {
+    return this.#remembered?.maxDatagramFrameSize ?? 0;
+  }
+
   /** Server: 0-RTT packets that come now may be readable later. */
   get mayComeTrue(): boolean {
     return this.#parts.isServer && !this.#decided && !this.#parts.handshake.isComplete;
