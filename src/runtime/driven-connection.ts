@@ -106,7 +106,8 @@ export class DrivenConnection implements Driven {
         return sent - 1;
       }
     }
-    if (core.hasEvents || core.datagrams.hasNotices) this.#host.loop.touch(this);
+    // Reading the last byte ends a stream without a datagram: its owner is to hear of that too.
+    if (core.hasEvents || core.streams.hasNotices || core.datagrams.hasNotices) this.#host.loop.touch(this);
     return sent;
   }
 

@@ -345,6 +345,11 @@ export class Streams {
       : stream.send.isTerminal && stream.recv.isTerminal;
   }
 
+  /** `nextNotice` has something to tell. */
+  get hasNotices(): boolean {
+    return (this.#set.notices?.length ?? 0) > 0;
+  }
+
   /** The next stream to which something happened; false if there is none. Needs `notices: true`. */
   nextNotice(into: StreamNotice): boolean {
     const stream = this.#set.notices?.shift();
