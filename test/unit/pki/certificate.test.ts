@@ -183,7 +183,7 @@ describe('Certificate', () => {
     assert.doesNotMatch(nasty, /[\x00-\x1f\x7f-\x9f]/);
   });
 
-  it('C22 refuses what is no certificate', () => {
+  it('C21 refuses what is no certificate', () => {
     const { der } = makeTestIdentity();
     malformed(new Uint8Array(0));
     malformed(Uint8Array.of(0x30, 0x00));

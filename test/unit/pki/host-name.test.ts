@@ -46,7 +46,7 @@ const TABLE: readonly (readonly [string, string, boolean, string])[] = [
 
 describe('dnsNameMatches', () => {
   for (const [pattern, host, expected, why] of TABLE) {
-    it(`${JSON.stringify(pattern)} ${expected ? 'covers' : 'does not cover'} ${JSON.stringify(host)}: ${why}`, () => {
+    it(`C21 ${JSON.stringify(pattern)} ${expected ? 'covers' : 'does not cover'} ${JSON.stringify(host)}: ${why}`, () => {
       assert.equal(dnsNameMatches(pattern, host), expected);
     });
   }

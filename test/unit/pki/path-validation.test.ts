@@ -210,25 +210,25 @@ describe('validatePath accepts', () => {
 });
 
 describe('validatePath refuses', () => {
-  it('C22 an expired leaf, intermediate or anchor', () => {
+  it('C21 an expired leaf, intermediate or anchor', () => {
     const past = { notBefore: new Date(0), notAfter: new Date(NOW - DAY) };
     refused(makeTestIdentity(past), 'EXPIRED', 45);
     refused(below(past), 'EXPIRED', 45);
     refused(makeTestIdentity({ authority: makeTestAuthority({ ...past, subject: 'old' }) }), 'EXPIRED', 45);
   });
 
-  it('C22 a leaf or intermediate that is not valid yet', () => {
+  it('C21 a leaf or intermediate that is not valid yet', () => {
     const future = { notBefore: new Date(NOW + DAY) };
     refused(makeTestIdentity(future), 'NOT_YET_VALID', 45);
     refused(below(future), 'NOT_YET_VALID', 45);
   });
 
-  it('C22 key usage without digitalSignature in the leaf or keyCertSign in an authority', () => {
+  it('C21 key usage without digitalSignature in the leaf or keyCertSign in an authority', () => {
     refused(makeTestIdentity({ keyUsage: ['keyEncipherment'] }), 'KEY_USAGE', 43);
     refused(below({ keyUsage: ['digitalSignature', 'cRLSign'] }), 'KEY_USAGE', 43);
   });
 
-  it('C22 extended key usage without the purpose, in the leaf or in an authority', () => {
+  it('C21 extended key usage without the purpose, in the leaf or in an authority', () => {
     refused(makeTestIdentity({ extendedKeyUsage: ['clientAuth'] }), 'EXTENDED_KEY_USAGE', 43);
     refused(makeTestIdentity({ extendedKeyUsage: ['serverAuth'] }), 'EXTENDED_KEY_USAGE', 43, {
       purpose: 'clientAuth',
@@ -236,14 +236,14 @@ describe('validatePath refuses', () => {
     refused(below({ extendedKeyUsage: ['clientAuth', '1.2.3.4'] }), 'EXTENDED_KEY_USAGE', 43);
   });
 
-  it('C22 an issuer with CA:FALSE or without basicConstraints', () => {
+  it('C21 an issuer with CA:FALSE or without basicConstraints', () => {
     refused(below({ ca: false, keyUsage: ['keyCertSign'] }), 'NOT_A_CA', 42);
     refused(below({ ca: null, keyUsage: ['keyCertSign'] }), 'NOT_A_CA', 42);
     const root = makeTestAuthority({ ca: null, subject: 'root that says nothing' });
     refused(makeTestIdentity({ authority: root }), 'NOT_A_CA', 42);
   });
 
-  it('C22 a leaf that issues for itself', () => {
+  it('C21 a leaf that issues for itself', () => {
     const good = makeTestIdentity();
     const forged = makeTestIdentity({
       issuer: { der: good.der, key: good.key },
@@ -253,7 +253,7 @@ describe('validatePath refuses', () => {
     refused({ certificates: [forged.der, good.der], ca: good.ca }, 'NOT_A_CA', 42);
   });
 
-  it('C22 RFC 5280 §4.2.1.9 more authorities than the path length allows', () => {
+  it('C21 RFC 5280 §4.2.1.9 more authorities than the path length allows', () => {
     const root = makeTestAuthority({ pathLength: 0, subject: 'length zero' });
     const middle = makeTestAuthority({ parent: root });
     refused(makeTestIdentity({ authority: middle }), 'PATH_LENGTH', 42);
@@ -263,7 +263,7 @@ describe('validatePath refuses', () => {
     refused(makeTestIdentity({ authority: deep }), 'PATH_LENGTH', 42);
   });
 
-  it('C22 names outside the constraints of an authority, of the root or in between', () => {
+  it('C21 names outside the constraints of an authority, of the root or in between', () => {
     const constrained = below(
       { nameConstraints: { permitted: ['example.com'] } },
       { names: ['example.org'] },
@@ -275,7 +275,7 @@ describe('validatePath refuses', () => {
     accepted(makeTestIdentity({ authority: middle, names: ['www.example.org'] }));
   });
 
-  it('C22 a critical extension that is not understood, anywhere in the path', () => {
+  it('C21 a critical extension that is not understood, anywhere in the path', () => {
     const extensions = [{ id: '1.3.6.1.4.1.54392.1.2', critical: true, value: Uint8Array.of(5, 0) }];
     refused(makeTestIdentity({ extensions }), 'UNKNOWN_CRITICAL_EXTENSION', 43);
     refused(below({ extensions }), 'UNKNOWN_CRITICAL_EXTENSION', 43);
@@ -292,7 +292,7 @@ describe('validatePath refuses', () => {
     );
   });
 
-  it('C22 a self-signed leaf that is no anchor', () => {
+  it('C21 a self-signed leaf that is no anchor', () => {
     const self = makeTestIdentity({ authority: null });
     refused({ certificates: self.certificates, ca: makeTestAuthority().der }, 'SELF_SIGNED', 48);
     refused({ ...self, ca: self.ca }, 'SELF_SIGNED', 48, { anchors: [] });
@@ -328,7 +328,7 @@ describe('validatePath refuses', () => {
     refused({ certificates: [leaf.der, twin.der, middle.der], ca: root.der }, 'NOT_A_CA', 42);
   });
 
-  it('C22 a chain whose root or intermediate is missing', () => {
+  it('C21 a chain whose root or intermediate is missing', () => {
     const identity = makeChain({ intermediates: 1 });
     refused(identity, 'UNKNOWN_ISSUER', 48, { anchors: [] });
     refused({ certificates: [identity.der], ca: identity.ca }, 'UNKNOWN_ISSUER', 48);
@@ -336,7 +336,7 @@ describe('validatePath refuses', () => {
     refused({ certificates: identity.certificates, ca: other.der }, 'UNKNOWN_ISSUER', 48);
   });
 
-  it('C22 signatures with SHA-1', () => {
+  it('C21 signatures with SHA-1', () => {
     refused(makeTestIdentity({ digest: 'sha1' }), 'WEAK_SIGNATURE', 42);
     refused(below({ digest: 'sha1' }), 'WEAK_SIGNATURE', 42);
     const rsa = makeTestAuthority({ kind: 'rsa' });
@@ -347,7 +347,7 @@ describe('validatePath refuses', () => {
     );
   });
 
-  it('C22 RSA keys below 2048 bits', () => {
+  it('C21 RSA keys below 2048 bits', () => {
     const weak = makeTestIdentity({ kind: 'rsa', rsaBits: 1024 });
     refused(weak, 'WEAK_KEY', 42);
     const root = makeTestAuthority({ key: weak.key, subject: 'weak root' });
@@ -387,13 +387,13 @@ describe('validatePath refuses', () => {
     refused({ certificates: [pss('sha1', `300da00b${sha1}`)], ca: root.der }, 'WEAK_SIGNATURE', 42);
   });
 
-  it('C22 a signature by another key than the named issuer has', () => {
+  it('C21 a signature by another key than the named issuer has', () => {
     const impostor = makeTestAuthority({ subject: 'quayside test root', serialNumber: Uint8Array.of(9) });
     const forged = makeTestIdentity({ authority: impostor });
     refused({ certificates: forged.certificates, ca: makeTestAuthority().der }, 'BAD_SIGNATURE', 42);
   });
 
-  it('C22 a certificate with one bit changed in its signed part or its signature', () => {
+  it('C21 a certificate with one bit changed in its signed part or its signature', () => {
     const { certificates, ca } = makeTestIdentity({ names: ['bits.test'] });
     const [leaf] = certificates;
     const inName = Buffer.from(leaf).indexOf('bits.test', Buffer.from(leaf).indexOf('bits.test') + 9);
@@ -404,7 +404,7 @@ describe('validatePath refuses', () => {
     }
   });
 
-  it('C22 more certificates than are looked at, and paths that are too long', () => {
+  it('C21 more certificates than are looked at, and paths that are too long', () => {
     const { der, ca } = makeTestIdentity();
     const many = Array.from({ length: MAX_CHAIN_CERTIFICATES + 1 }, () => der);
     refused({ certificates: many, ca }, 'CHAIN_TOO_LONG', 42);

@@ -40,7 +40,7 @@ function refuses(options: Partial<VerifyPeerOptions>, reason: string, message?: 
 }
 
 describe('verifyPeerCertificate', () => {
-  it('believes a chain to an anchor for the right host, as often as it is asked', () => {
+  it('C21 believes a chain to an anchor for the right host, as often as it is asked', () => {
     for (let i = 0; i < 3; i++) {
       const { path, pinned } = verify();
       assert.equal(path.length, 3);
@@ -56,7 +56,7 @@ describe('verifyPeerCertificate', () => {
     refuses({ serverName: 'example.org' }, 'HOST_MISMATCH');
   });
 
-  it('C22 refuses a certificate for another host, and says for which it is', () => {
+  it('C21 refuses a certificate for another host, and says for which it is', () => {
     refuses(
       { serverName: 'www.example.org' },
       'HOST_MISMATCH',
@@ -75,7 +75,7 @@ describe('verifyPeerCertificate', () => {
     refuses({ ...options, purpose: 'clientAuth', serverName: null }, 'EXTENDED_KEY_USAGE');
   });
 
-  it('trusts the roots of the runtime when no anchors are given', () => {
+  it('C21 trusts the roots of the runtime when no anchors are given', () => {
     const { certificates } = chain;
     assert.throws(
       () => verifyPeerCertificate({ certificates, serverName: 'x', purpose: 'serverAuth', now: NOW }),
@@ -85,14 +85,14 @@ describe('verifyPeerCertificate', () => {
     );
   });
 
-  it('C22 refuses no certificate, an unreadable one and too many', () => {
+  it('C21 refuses no certificate, an unreadable one and too many', () => {
     refuses({ certificates: [] }, 'REQUIRED');
     refuses({ certificates: [Uint8Array.of(1)] }, 'MALFORMED');
     refuses({ certificates: [chain.der, Uint8Array.of(1)] }, 'MALFORMED');
     refuses({ certificates: Array.from({ length: 17 }, () => chain.der) }, 'CHAIN_TOO_LONG');
   });
 
-  it('C22 refuses a chain with any byte of any certificate changed, with a QuicError and nothing else', () => {
+  it('C21 refuses a chain with any byte of any certificate changed, with a QuicError and nothing else', () => {
     const size = chain.certificates.reduce((sum, der) => sum + der.length, 0);
     fc.assert(
       fc.property(fc.nat(size - 1), fc.integer({ min: 1, max: 255 }), (at, flip) => {
@@ -119,7 +119,7 @@ describe('verifyPeerCertificate', () => {
     }
   });
 
-  it('C22 refuses what is not pinned, even with a good chain', () => {
+  it('C21 refuses what is not pinned, even with a good chain', () => {
     refuses({ pins: ['00'.repeat(32)] }, 'PIN_MISMATCH');
     // A pin is for the leaf: whoever holds the intermediate's certificate has not its key.
     refuses({ pins: [certificateSha256(chain.certificates[1]).hex] }, 'PIN_MISMATCH');
@@ -127,7 +127,7 @@ describe('verifyPeerCertificate', () => {
     refuses({ certificates: [chain.der, mine.der], pins: [certificateSha256(mine.der).hex] }, 'PIN_MISMATCH');
   });
 
-  it('C22 refuses a pinned certificate outside its validity', () => {
+  it('C21 refuses a pinned certificate outside its validity', () => {
     const old = makeTestIdentity({ authority: null, notAfter: new Date(NOW - 2000) });
     const pins = [certificateSha256(old.der).bytes];
     refuses({ certificates: [old.der], pins }, 'EXPIRED');
