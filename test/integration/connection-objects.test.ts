@@ -194,6 +194,32 @@ test('C92 C97 a transport that ends a connection is the cause of closed and of w
   }
 });
 
+test('C21 servers are verified by default: issuer and name; both can be trusted otherwise or not asked for', async () => {
+  const listener = await listen({
+    address: '127.0.0.1',
+    alpn: 'test',
+    cert: identity.certPem,
+    key: identity.keyPem,
+  });
+  try {
+    const target = { host: '127.0.0.1', port: listener.port };
+    const alpn = 'test';
+    const { caPem: ca } = identity;
+    await assert.rejects(connect(target, { alpn, serverName: 'localhost' }), {
+      code: 'ERR_QUIC_CERTIFICATE_UNKNOWN_ISSUER',
+    });
+    await assert.rejects(connect(target, { alpn, ca, serverName: 'elsewhere.test' }), {
+      code: 'ERR_QUIC_CERTIFICATE_HOST_MISMATCH',
+    });
+    const trusted = await connect(target, { alpn, ca, serverName: 'localhost' });
+    await trusted.close();
+    const unasked = await connect(target, { alpn, serverName: 'elsewhere.test', rejectUnauthorized: false });
+    await unasked.close();
+  } finally {
+    await listener.close();
+  }
+});
+
 test('C47 RFC 9218 §4.1 urgency of a stream maps to priority × 32 + 31 of the core', () => {
   const calls: unknown[][] = [];
   const streams = { streamPriority: (...given: unknown[]) => void calls.push(given) };

@@ -107,7 +107,7 @@ describe('Connection: closing, state and information', () => {
     assert.equal(link.client.isClosed || link.server.isClosed, false);
   });
 
-  test('C94 stats count packets, bytes and streams, and stay after the end', () => {
+  test('C94 C101 stats count packets, bytes and streams, and stay after the end', () => {
     const link = ApiLink.established();
     const { client, server } = link;
     let lost = 0;
