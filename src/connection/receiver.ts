@@ -136,6 +136,9 @@ export class Receiver {
     if (type === PacketType.INITIAL && parts.isServer && this.#datagramSize < MIN_CLIENT_INITIAL) {
       return void this.#drop('unexpected', end - start, now);
     }
+    // RFC 9000 §17.2.2: only clients send tokens.
+    if (type === PacketType.INITIAL && !parts.isServer && HEADER.tokenLength > 0)
+      return void this.#drop('unexpected', end - start, now);
     if (this.#remoteIdFixed && !this.#isFromPeer(bytes))
       return void this.#drop('connection-id', end - start, now);
     if (type === PacketType.ZERO_RTT) return void this.#zeroRtt(bytes, start, end, now);

@@ -497,4 +497,46 @@ export const CONFORMANCE_CASES: readonly ConformanceCase[] = [
     code: FRAME_ENCODING_ERROR,
     run: send(varints(FRAME.NEW_TOKEN, 0)),
   },
+  {
+    number: 'b+24',
+    title: 'RFC 9000 §19.5 STOP_SENDING on a stream that only the client sends on',
+    code: STREAM_STATE_ERROR,
+    run: send(frame((w) => writeStopSending(w, 2, 0))),
+  },
+  {
+    number: 'b+25',
+    title: 'RFC 9000 §19.13 STREAM_DATA_BLOCKED on a stream that only the server sends on',
+    code: STREAM_STATE_ERROR,
+    run: send(varints(FRAME.STREAM_DATA_BLOCKED, 3, 0)),
+  },
+  {
+    number: 'b+26',
+    title: 'RFC 9000 §19.15 NEW_CONNECTION_ID from a client without ids',
+    code: PROTOCOL_VIOLATION,
+    options: { localId: new Uint8Array(0) },
+    run: send(frame((w) => writeNewConnectionId(w, 1, 0, id8, token16))),
+  },
+  {
+    number: 'b+27',
+    title: 'RFC 9000 §10.2.3 an application close in a Handshake packet',
+    code: PROTOCOL_VIOLATION,
+    options: inSpace(HANDSHAKE, (draft) => {
+      draft.payload = concat([varints(FRAME.CONNECTION_CLOSE_APPLICATION, 0, 0), draft.payload]);
+    }),
+  },
+  {
+    number: 'b+28',
+    title: 'RFC 9000 §4.6 unidirectional streams beyond the limit',
+    code: STREAM_LIMIT_ERROR,
+    run: send(stream(4 * 100 + 2, 0, one)),
+  },
+  {
+    number: 'b+29',
+    title: 'RFC 9000 §18.2 initial_max_streams_bidi above 2^60',
+    code: TRANSPORT_PARAMETER_ERROR,
+    options: {
+      parameters: { initialMaxStreamsBidi: undefined },
+      editParameters: (bytes) => concat([bytes, varints(0x08, 8), varints(2n ** 60n + 1n)]),
+    },
+  },
 ];
