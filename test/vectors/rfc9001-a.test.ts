@@ -13,6 +13,7 @@ import { retryIntegrityTag, verifyRetry } from '../../src/crypto/retry-integrity
 import { CIPHER_SUITES } from '../../src/crypto/suites.ts';
 import { EMPTY, fromHex, toHex } from '../../src/util/bytes.ts';
 import { VERSION_1, VERSION_2 } from '../../src/wire/versions.ts';
+import { assertOpens, assertSeals, expanded } from '../support/packet-samples.ts';
 
 const CONNECTION_ID: Uint8Array = fromHex('8394c8f03e515708');
 const CLIENT_CRYPTO_FRAME: Uint8Array = fromHex(
@@ -212,66 +213,3 @@ describe('RFC 9001 §A.5 ChaCha20-Poly1305 short header packet', () => {
     );
   });
 });
-
-/** Seals at an odd offset inside a larger buffer and expects the exact packet, with nothing touched around it. */
-function assertSeals(
-  keys: PacketKeys,
-  header: Uint8Array,
-  packetNumberLength: number,
-  payload: Uint8Array,
-  packetNumber: number,
-  packet: Uint8Array,
-): void {
-  const start = 7;
-  const buf = new Uint8Array(start + packet.length + 9).fill(0xa5);
-  buf.set(header, start);
-  const payloadStart = start + header.length;
-  buf.set(payload, payloadStart);
-  const end = keys
-    .sealer()
-    .seal(
-      buf,
-      start,
-      payloadStart - packetNumberLength,
-      payloadStart,
-      payloadStart + payload.length,
-      packetNumber,
-    );
-  assert.equal(end, start + packet.length);
-  assert.equal(toHex(buf.subarray(start, end)), toHex(packet));
-  assert.ok(buf.subarray(0, start).every((byte) => byte === 0xa5));
-  assert.ok(buf.subarray(end).every((byte) => byte === 0xa5));
-}
-
-function assertOpens(
-  keys: PacketKeys,
-  packet: Uint8Array,
-  header: Uint8Array,
-  packetNumberLength: number,
-  payload: Uint8Array,
-  packetNumber: number,
-): void {
-  const start = 5;
-  const buf = new Uint8Array(start + packet.length + 3).fill(0x5a);
-  buf.set(packet, start);
-  const payloadStart = start + header.length;
-  const end = start + packet.length;
-  const opener = keys.opener();
-  opener.unmask(buf, start, payloadStart - packetNumberLength);
-  assert.equal(toHex(buf.subarray(start, payloadStart)), toHex(header));
-  assert.equal(opener.open(buf, start, payloadStart, end, packetNumber), true);
-  assert.equal(toHex(buf.subarray(payloadStart, end - 16)), toHex(payload));
-  assert.ok(buf.subarray(end).every((byte) => byte === 0x5a));
-}
-
-/** What the labels give for these keys, apart from what the sealer makes of them. */
-function expanded(keys: PacketKeys): { key: string; iv: string; hp: string } {
-  const expand = (label: string, length: number): string =>
-    toHex(hkdfExpandLabel(nodeProvider, keys.suite.hash, keys.secret, label, EMPTY, length));
-  const { labels } = keys.version;
-  return {
-    key: expand(labels.key, keys.suite.keyLength),
-    iv: expand(labels.iv, 12),
-    hp: expand(labels.hp, keys.suite.keyLength),
-  };
-}
