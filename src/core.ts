@@ -27,6 +27,7 @@ export {
 } from './connection/parse-config.ts';
 export type { PathState } from './connection/path.ts';
 export type { PathEvent } from './connection/path-events.ts';
+export type { SessionOptions } from './connection/session-options.ts';
 export type { ReadResult, StreamChunk, StreamDirection } from './connection/streams/streams.ts';
 export { nodeProvider } from './crypto/node-provider.ts';
 export { nodeRandom } from './crypto/node-random.ts';
@@ -51,7 +52,7 @@ export {
   isVersionSupported,
   type VersionNegotiationOptions,
 } from './routing/encode-answers.ts';
-export type { ClientHelloInfo } from './tls/engine.ts';
+export type { ClientHelloInfo, EarlyDataState, ExternalPsk } from './tls/engine.ts';
 export { NO_TRACE, type Trace } from './trace/trace.ts';
 export { formatAddress, type SocketAddress, socketAddress } from './util/address.ts';
 export { type ParsedHeader, parseHeader } from './wire/parse-header.ts';

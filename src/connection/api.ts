@@ -2,12 +2,15 @@
 // edge cases, and leaves the work to the coordinator in connection.ts. Streams, paths and numbers have files of their own.
 
 import { invalidArgType, outOfRange, type QuicError, quicError, TransportErrorCode } from '../errors.ts';
+import { pskTable } from '../tls/psk-selection.ts';
+import type { TlsSession } from '../tls/session.ts';
 import { NO_TRACE } from '../trace/trace.ts';
 import { type SocketAddress, socketAddress } from '../util/address.ts';
 import { copyBytes, toHex } from '../util/bytes.ts';
 import { PacketHeader, PacketType, readHeader } from '../wire/header.ts';
 import type { TransportParameters } from '../wire/transport-parameters.ts';
-import { ConnectionPaths, checkId } from './api-paths.ts';
+import { checkId } from './api-paths.ts';
+import { ConnectionSessions } from './api-sessions.ts';
 import { type CorePathStats, type CoreStats, pathStatsOf, peerParametersOf, statsOf } from './api-stats.ts';
 import type { CloseReason } from './closer.ts';
 import type { ConnectionConfig, ServerAnswer } from './config.ts';
@@ -34,6 +37,8 @@ export interface ConnectOptions extends StartOptions {
   readonly dcid?: Uint8Array;
   /** A token from a 'new-token' event of an earlier connection (RFC 9000 §8.1.3). */
   readonly token?: Uint8Array;
+  /** The session of an earlier connection; see `setSession`. */
+  readonly session?: Uint8Array;
 }
 
 export interface AcceptOptions extends StartOptions {
@@ -54,7 +59,7 @@ export interface AcceptOptions extends StartOptions {
  * `null` is quiche's "Done" where a value is due, `false` where none is. Everything throws `QuicError` alone, but
  * arguments of a wrong type, which are `TypeError` or `RangeError`.
  */
-export class Connection extends ConnectionPaths {
+export class Connection extends ConnectionSessions {
   readonly isServer: boolean;
   /** The first source id in hex. */
   readonly traceId: string;
@@ -64,6 +69,7 @@ export class Connection extends ConnectionPaths {
   /** A server's; null once a first datagram has told who the client is. */
   #start: ConnectionStart | null = null;
   #closeSent = false;
+  readonly #restart: (session: TlsSession) => ConnectionCore;
 
   private constructor(config: ConnectionConfig, start: ConnectionStart, now: number) {
     super();
@@ -74,6 +80,10 @@ export class Connection extends ConnectionPaths {
     this.core = new ConnectionCore(this.#config, start, now);
     this.#counters.bytesRetransmitted = () => this.core.streams.stats.bytesRetransmitted;
     if (start.isServer) this.#start = start;
+    this.#restart = (session) => {
+      const sessions = { ...this.#config.sessions, session };
+      return new ConnectionCore({ ...this.#config, sessions }, start, now);
+    };
   }
 
   /** Begins a connection as a client. The first `send` gives its Initial. Throws ERR_QUIC_INVALID_DCID for a short `dcid`. */
@@ -87,7 +97,7 @@ export class Connection extends ConnectionPaths {
     checkId('dcid', remoteId);
     // RFC 9000 §7.2: servers may rely on the entropy of at least 8 bytes.
     if (remoteId.length < MIN_FIRST_DCID_LENGTH) throw quicError('ERR_QUIC_INVALID_DCID');
-    return new Connection(
+    const connection = new Connection(
       connectionConfig(config, {
         alpn: config.alpn,
         serverName,
@@ -99,6 +109,8 @@ export class Connection extends ConnectionPaths {
       { ...startOf(options), isServer: false, remoteId: copyBytes(remoteId), addressValidated: true },
       options.now,
     );
+    if (options.session !== undefined) connection.setSession(options.session);
+    return connection;
   }
 
   /**
@@ -253,17 +265,6 @@ export class Connection extends ConnectionPaths {
     return this.core.handshake.isComplete;
   }
 
-  /** The session of an earlier connection was resumed. */
-  get isResumed(): boolean {
-    return this.core.handshake.engine.resumed;
-  }
-
-  /** 0-RTT is offered or accepted and the handshake goes on (RFC 9001 §4.6). */
-  get isInEarlyData(): boolean {
-    const { engine, isComplete } = this.core.handshake;
-    return !isComplete && (engine.earlyData === 'offered' || engine.earlyData === 'accepted');
-  }
-
   /**
    * CONNECTION_CLOSE was sent or received, or a stateless reset came: no more data. A `send` gives null from now on,
    * unless the peer goes on sending and has to be told again (RFC 9000 §10.2.1). Go on with `onTimeout` until closed.
@@ -357,6 +358,13 @@ export class Connection extends ConnectionPaths {
     );
   }
 
+  protected restart(session: TlsSession): boolean {
+    const { packetsSent, packetsReceived } = this.#counters;
+    if (this.isServer || packetsSent + packetsReceived > 0 || !this.core.state.isOpen) return false;
+    this.core = this.#restart(session);
+    return true;
+  }
+
   /** A first datagram was no good: nobody is there to be told. */
   #refuse(code: 'ERR_QUIC_INVALID_PACKET' | 'ERR_QUIC_UNKNOWN_VERSION', now: number): QuicError {
     const error = quicError(code);
@@ -409,16 +417,24 @@ function connectionConfig(config: CoreConfig, changes: Partial<ByRole>): Connect
     grease: config.grease,
     streamNotices: false,
     idSource: config.idSource,
+    sessions: config.sessions,
     ...changes,
   };
 }
 
 /** The answer to every ClientHello, if there is an identity to give. */
 function answerOf(config: CoreConfig): ServerAnswer | undefined {
-  const { identity, alpn, requireClientCertificate, verifyPeer } = config;
-  if (identity === undefined) return undefined;
+  const { identity, alpn, requireClientCertificate, verifyPeer, sessions } = config;
+  const psks = sessions?.psks;
+  if (identity === undefined && psks === undefined) return undefined;
   const clientCertificate = requireClientCertificate ? 'require' : verifyPeer === true ? 'request' : 'none';
-  return { identity, alpn, clientCertificate };
+  return {
+    identity: identity ?? null,
+    alpn,
+    clientCertificate,
+    earlyData: sessions?.earlyData === true,
+    ...(psks === undefined ? {} : { psk: pskTable(psks) }),
+  };
 }
 
 function parsed({ config }: StartOptions): CoreConfig {

@@ -108,8 +108,8 @@ export interface Identity {
 
 /** What a connection needs in order to resume others and to be resumed. */
 export interface SessionConfig {
-  /** Milliseconds since 1970. */
-  wallTime: () => number;
+  /** Milliseconds since 1970. Without it nothing is resumed. */
+  wallTime?: () => number;
   /** Client: to be resumed. */
   session?: TlsSession;
   /** Client: offers 0-RTT if the session allows it. Default false. */

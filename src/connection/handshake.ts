@@ -39,6 +39,8 @@ export class Handshake {
   readonly engine: TlsEngine;
   isComplete = false;
   isConfirmed = false;
+  /** Client: the session that was given out last. */
+  session: Uint8Array | null = null;
   /** Why a certificate was refused, so that the application sees more than an alert. */
   #refusal: QuicError | null = null;
   #failed = false;
@@ -54,7 +56,7 @@ export class Handshake {
       keyLog: parts.trace.keyLog !== NO_TRACE.keyLog,
       ...(cipherSuites === undefined ? {} : { cipherSuites }),
       ...(groups === undefined ? {} : { groups }),
-      ...(sessions === undefined ? {} : { wallTime: sessions.wallTime }),
+      ...(sessions?.wallTime === undefined ? {} : { wallTime: sessions.wallTime }),
     };
     this.engine = parts.isServer
       ? createTlsServer({
@@ -206,7 +208,9 @@ export class Handshake {
         parts.trace.keyLog(event.line);
         return;
       case 'ticket':
-        if (event.session !== null) parts.emit({ type: 'session', session: encodeSession(event.session) });
+        if (event.session === null) return;
+        this.session = encodeSession(event.session);
+        parts.emit({ type: 'session', session: this.session });
         return;
       case 'early-data':
         parts.earlyData.onOffer(event, now);

@@ -14,16 +14,18 @@ import {
   type ConnectionIdSource,
   DEFAULT_TRANSPORT_CONFIG,
   type Identity,
+  type SessionConfig,
   type TransportConfig,
 } from './config.ts';
 import { type DatagramOptions, parseDatagrams } from './datagram-options.ts';
 import { parsePreferredAddress } from './preferred-address.ts';
+import { parseSessions, SESSION_OPTION_NAMES, type SessionOptions } from './session-options.ts';
 
 /**
  * Options of a connection: quiche's `Config` under its own names and with its defaults, except that a client verifies
  * its server unless told otherwise. Every field but `alpn` is optional. Sizes are bytes, times milliseconds.
  */
-export interface CoreOptions {
+export interface CoreOptions extends SessionOptions {
   /** QUIC version to start with. Default 1. A reserved one (0x?a?a?a?a) forces version negotiation. */
   readonly version?: number;
   /** Application protocols, preferred first. There is no default: QUIC needs one. */
@@ -147,6 +149,7 @@ export class CoreConfig {
   readonly random: RandomSource;
   readonly trace: Trace | undefined;
   readonly transport: TransportConfig;
+  readonly sessions: SessionConfig | undefined;
 
   /**
    * Throws `TypeError` or `RangeError` with ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE or ERR_OUT_OF_RANGE, naming the
@@ -180,6 +183,7 @@ export class CoreConfig {
     this.provider = options.provider ?? nodeProvider;
     this.random = options.random ?? nodeRandom();
     this.trace = options.trace;
+    this.sessions = parseSessions(options, this.provider, this.random);
     this.transport = Object.freeze(parseTransport(options));
     Object.freeze(this);
   }
@@ -330,6 +334,7 @@ const NAMES: ReadonlySet<string> = new Set([
   ...['provider', 'random', 'trace', 'pacing', 'disableActiveMigration', 'congestionControl'],
   ...['preferredAddress', 'followPreferredAddress'],
   ...['datagrams', 'datagramFates', 'hystart', 'ecn'],
+  ...SESSION_OPTION_NAMES,
   ...NUMBERS.map(([name]) => name),
 ]);
 
