@@ -182,3 +182,47 @@ scenario('C73 RFC 9000 §9.4 congestion, round trip and MTU start anew on a new 
   assert.equal(seen, true);
   assert.equal(core(pair).paths.active.mtu, 1452, 'found again');
 });
+
+scenario(
+  'C72 RFC 9000 §8.2.1 a path that was asked with a small datagram is asked again with a full one',
+  (seed) => {
+    const pair = new TestPair({ seed, scenario: { ...simpleP2p(), nat: {} } });
+    pair.fetch([1000]);
+    pair.pair.run(1000);
+    pair.pair.nat?.rebind();
+    const port = core(pair).paths.active.remote.port;
+    const sizes: number[] = [];
+    let answer = 0;
+    pair.pair.network.tap(({ kind, link, to, from, bytes }) => {
+      if (kind !== 'sent') return;
+      if (link === 'server>client' && to.port !== port) sizes.push(bytes.length);
+      if (link === 'client>server' && from.port !== port && sizes.length > 0) answer ||= bytes.length;
+    });
+    // A small packet leaves the server little room: three times as much.
+    pair.client.control.ping();
+    pair.wake();
+    pair.runUntil(() => core(pair).paths.active.remote.port !== port, 2000);
+    pair.pair.run(500);
+    assert.ok((sizes[0] as number) < 200, `the first datagram has ${sizes[0]} bytes`);
+    assert.ok(
+      sizes.slice(1).some((size) => size >= 1200),
+      `${sizes}`,
+    );
+    // RFC 9000 §8.2.2: the answer is of full size whatever the question was.
+    assert.ok(answer >= 1200, `the answer has ${answer} bytes`);
+  },
+);
+
+scenario('C72 an upload goes on when the NAT forgets while the window is full', (first) => {
+  for (let seed = first; seed < first + 10; seed++) {
+    const pair = new TestPair({ seed, scenario: { ...simpleP2p(), nat: {} } });
+    pair.runUntil(() => pair.isEstablished);
+    const id = pair.client.streams.openStream('uni') as number;
+    pair.clientApp.write(id, MIB);
+    pair.wake();
+    pair.pair.run(200 + 7 * seed);
+    pair.pair.nat?.rebind();
+    pair.runUntil(() => pair.serverApp?.received.get(id)?.fin === true, 10_000);
+    assert.ok(pair.now < 5_000, `took ${pair.now} ms (seed ${seed})`);
+  }
+});

@@ -21,7 +21,6 @@ class RetryPair extends TestPair {
     const random = seededRandom(`${options.seed} retry`);
     let pair: RetryPair | null = null;
     super({
-      ...options,
       accept: (first) => {
         if (first.token.length > 0) {
           const originalDestinationId = pair?.answered[0]?.destinationId ?? null;
@@ -30,6 +29,7 @@ class RetryPair extends TestPair {
         pair?.sendRetry(first, random, change);
         return null;
       },
+      ...options,
     });
     pair = this;
   }
@@ -38,12 +38,13 @@ class RetryPair extends TestPair {
     first: FirstDatagram,
     random: ReturnType<typeof seededRandom>,
     change: (retry: Uint8Array) => void,
+    retrySourceId: Uint8Array = RETRY_ID,
   ): void {
     const out = new Uint8Array(1200);
     const ids = {
       clientSourceId: first.sourceId,
       originalDestinationId: first.destinationId,
-      retrySourceId: RETRY_ID,
+      retrySourceId,
       token: TOKEN,
     };
     const length = writeRetry(out, nodeProvider, VERSION_1, ids, random);
@@ -108,6 +109,22 @@ scenario('C14 RFC 9000 §17.2.5.2 a Retry with a wrong integrity tag is ignored'
   assert.equal(pair.client.firstFlight.retrySourceId, null);
   assert.equal(pair.client.state.value, 'handshaking');
   assert.equal(pair.server, null);
+});
+
+scenario('C14 RFC 9000 §17.2.5.1 a Retry that names the id which the client made up is ignored', (seed) => {
+  const pair = new RetryPair({ seed, accept: () => null });
+  const seen: FirstDatagram = {
+    datagram: new Uint8Array(0),
+    from: pair.pair.clientAddress,
+    to: pair.pair.serverAddress,
+    destinationId: pair.client.firstFlight.originalDestinationId,
+    sourceId: pair.client.localIds.current,
+    token: new Uint8Array(0),
+  };
+  pair.pair.run(1);
+  pair.sendRetry(seen, seededRandom(seed), () => {}, seen.destinationId);
+  pair.pair.run(100);
+  assert.equal(pair.client.firstFlight.retrySourceId, null);
 });
 
 scenario('C14 RFC 9000 §17.2.5.2 only the first Retry counts', (seed) => {

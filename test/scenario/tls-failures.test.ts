@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { nodeProvider } from '../../src/crypto/node-provider.ts';
+import { writeCrypto } from '../../src/wire/frame-writer.ts';
 import { makeTestIdentity, seededIdentity } from '../support/certificates.ts';
 import { type PairOptions, TestPair } from '../support/core-pair.ts';
+import { sealInitial } from '../support/initial-packets.ts';
 import { scenario } from '../support/scenario.ts';
 
 /** Runs until both sides know that the handshake failed, and checks the code on both. */
@@ -73,6 +75,27 @@ scenario(
     pair.runUntil(() => pair.client.closer.local !== null);
     const code = Number(pair.client.closer.local?.errorCode);
     assert.ok(code === 0x0d || (code >= 0x100 && code < 0x200), `closed with 0x${code.toString(16)}`);
+  },
+);
+
+scenario(
+  'C20 RFC 9001 §4.1.3 handshake bytes that are left when keys change are PROTOCOL_VIOLATION',
+  (seed) => {
+    const pair = new TestPair({ seed });
+    pair.runUntil(() => pair.server !== null);
+    // Somebody sees to it that the client holds Initial bytes far behind the ServerHello.
+    const forged = sealInitial({
+      keyId: pair.client.firstFlight.originalDestinationId,
+      sender: 'server',
+      destinationId: pair.client.localIds.current,
+      sourceId: pair.server?.localIds.current as Uint8Array,
+      packetNumber: 50,
+      frames: (writer) => writeCrypto(writer, 5_000, new Uint8Array(6_000), 5_000, 5_010),
+    });
+    const { serverAddress, clientAddress } = pair.pair;
+    pair.client.recv(forged, { from: serverAddress, to: clientAddress }, pair.now);
+    pair.runUntil(() => pair.client.closer.local !== null);
+    assert.equal(pair.client.closer.local?.errorCode, 0x0an);
   },
 );
 
