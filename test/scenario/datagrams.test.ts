@@ -3,7 +3,6 @@ import type { ConnectionCore } from '../../src/connection/connection.ts';
 import { parseDatagrams } from '../../src/connection/datagram-options.ts';
 import { simpleP2p } from '../../src/sim/scenarios.ts';
 import { type PairOptions, TestPair } from '../support/core-pair.ts';
-import { sealInitial } from '../support/initial-packets.ts';
 import { scenario } from '../support/scenario.ts';
 
 const ON = {
@@ -179,87 +178,6 @@ scenario('C62 T17 a reader that is too slow loses the oldest, and the memory sta
     left,
     [...left].sort((a, b) => a - b),
   );
-});
-
-/** What a connection dropped and took, by its trace. */
-function watched(): { trace: Trace; dropped: string[]; received: string[] } {
-  const dropped: string[] = [];
-  const received: string[] = [];
-  const trace: Trace = {
-    ...NO_TRACE,
-    packetDropped: (_now, reason) => void dropped.push(reason),
-    packetReceived: (_now, type, number) => void received.push(`${type} ${number}`),
-  };
-  return { trace, dropped, received };
-}
-
-/** A pair after the server's first answer, and an Initial of the client with a PING, made outside. */
-function withForgedInitial(
-  seed: number,
-  trace: Trace,
-): { pair: TestPair; forge: (changes: object) => Uint8Array } {
-  const pair = new TestPair({ seed, server: { trace } });
-  pair.runUntil(() => pair.server !== null);
-  const keyId = pair.client.firstFlight.originalDestinationId;
-  const base = {
-    keyId,
-    sender: 'client' as const,
-    destinationId: keyId,
-    sourceId: pair.client.localIds.current,
-    packetNumber: 100,
-    frames: writePing,
-  };
-  return { pair, forge: (changes) => sealInitial({ ...base, ...changes }) };
-}
-
-function toServer(pair: TestPair, bytes: Uint8Array): void {
-  pair.server?.recv(bytes, { from: pair.pair.clientAddress, to: pair.pair.serverAddress }, pair.now);
-}
-
-scenario('C8 RFC 9000 §14.1 a server takes no Initial out of a datagram below 1200 bytes', (seed) => {
-  const { trace, dropped, received } = watched();
-  const { pair, forge } = withForgedInitial(seed, trace);
-  toServer(pair, forge({ size: 1199 }));
-  assert.deepEqual(dropped, ['unexpected']);
-  toServer(pair, forge({ size: 1200 }));
-  assert.equal(received.at(-1), '0 100');
-});
-
-scenario('C4 RFC 9000 §7.2 an Initial from another source id than the first is ignored', (seed) => {
-  const { trace, dropped } = watched();
-  const { pair, forge } = withForgedInitial(seed, trace);
-  toServer(pair, forge({ sourceId: new Uint8Array(8) }));
-  assert.deepEqual(dropped, ['connection-id']);
-  pair.runUntil(() => pair.isEstablished);
-});
-
-scenario('C4 RFC 9000 §12.2 of coalesced packets those to another id than the first are ignored', (seed) => {
-  const { trace, dropped, received } = watched();
-  const { pair, forge } = withForgedInitial(seed, trace);
-  const other = pair.server?.localIds.current;
-  toServer(pair, concat([forge({}), forge({ destinationId: other, packetNumber: 101 })]));
-  assert.deepEqual(dropped, ['connection-id']);
-  assert.equal(received.at(-1), '0 100');
-  // On its own it would do.
-  toServer(pair, forge({ destinationId: other, packetNumber: 101 }));
-  assert.equal(received.at(-1), '0 101');
-});
-
-scenario('C4 RFC 9000 §12.3 no packet is processed twice', (seed) => {
-  const server = watched();
-  const client = watched();
-  const link = { delay: 15, duplication: 0.9, duplicateDelay: 20 };
-  const pair = new TestPair({
-    seed,
-    client: { trace: client.trace },
-    server: { trace: server.trace },
-    scenario: { toServer: link, toClient: link },
-  });
-  pair.fetch([100_000]);
-  for (const { received, dropped } of [server, client]) {
-    assert.equal(new Set(received).size, received.length);
-    assert.ok(dropped.filter((reason) => reason === 'duplicate').length > 20);
-  }
 });
 
 scenario(
