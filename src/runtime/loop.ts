@@ -13,6 +13,9 @@ export const MAX_DATAGRAMS_PER_TURN = 1024;
 /** Datagrams that wait for their turn; more are dropped, as a full kernel buffer would. */
 export const MAX_QUEUED_DATAGRAMS = 8192;
 
+/** Bytes of those; a stranger's datagrams can be large. */
+export const MAX_QUEUED_BYTES: number = 32 * 1024 * 1024;
+
 /** Datagrams that one connection sends before the next one's turn. */
 export const SEND_QUANTUM = 16;
 
@@ -58,6 +61,7 @@ export class Loop {
   readonly #ecn: number[] = [];
   readonly #sinks: DatagramSink[] = [];
   #head = 0;
+  #queuedBytes = 0;
 
   constructor(clock: Clock) {
     this.clock = clock;
@@ -67,10 +71,12 @@ export class Loop {
 
   /** A datagram came. It is processed in this turn of the process's loop, after all others that wait. */
   receive(bytes: Uint8Array, from: SocketAddress, to: SocketAddress, ecn: number, sink: DatagramSink): void {
-    if (this.#bytes.length - this.#head >= MAX_QUEUED_DATAGRAMS) {
+    const isFull = this.#bytes.length - this.#head >= MAX_QUEUED_DATAGRAMS;
+    if (isFull || this.#queuedBytes + bytes.length > MAX_QUEUED_BYTES) {
       this.droppedDatagrams++;
       return;
     }
+    this.#queuedBytes += bytes.length;
     this.#bytes.push(bytes);
     this.#from.push(from);
     this.#to.push(to);
@@ -114,10 +120,15 @@ export class Loop {
   readonly #turn = (): void => {
     const now = this.clock.now();
     const end = Math.min(this.#bytes.length, this.#head + MAX_DATAGRAMS_PER_TURN);
-    for (let i = this.#head; i < end; i++) {
-      this.#sinks[i](this.#bytes[i], this.#from[i], this.#to[i], this.#ecn[i], now);
+    while (this.#head < end) {
+      const i = this.#head++;
+      this.#queuedBytes -= this.#bytes[i].length;
+      try {
+        this.#sinks[i](this.#bytes[i], this.#from[i], this.#to[i], this.#ecn[i], now);
+      } catch {
+        // A datagram is no reason to stop serving the others, whatever went wrong with it.
+      }
     }
-    this.#head = end;
     this.#trimQueue();
     this.#expire(now);
     this.#deliver(now);

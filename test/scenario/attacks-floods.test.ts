@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { MAX_REASON_KEPT, MAX_REASON_LENGTH } from '../../src/connection/closer.ts';
+import { DEFAULT_TRANSPORT_CONFIG } from '../../src/connection/config.ts';
 import { MAX_TOKENS_TAKEN } from '../../src/connection/control.ts';
 import { MAX_TOKEN_LENGTH } from '../../src/connection/first-flight.ts';
 import { FREE_USELESS_FRAMES, MAX_USELESS_FRAMES } from '../../src/connection/useless-frames.ts';
@@ -15,6 +16,7 @@ import {
   writeStreamHeader,
 } from '../../src/wire/frame-writer.ts';
 import { Attack, heapUsed } from '../support/attack.ts';
+import { ROOMY } from '../support/core-pair.ts';
 import { echo } from '../support/cores.ts';
 import { APPLICATION, frame, varints } from '../support/hostile-peer.ts';
 
@@ -91,6 +93,31 @@ test('T13 a NEW_TOKEN that no Initial could carry is not handed on', () => {
   assert.equal(attack.events.filter(({ type }) => type === 'new-token').length, 0);
   attack.hit(frame((w) => writeNewToken(w, new Uint8Array(MAX_TOKEN_LENGTH))));
   assert.equal(attack.events.filter(({ type }) => type === 'new-token').length, 1);
+});
+
+test('T17 RFC 9221 §5.3 100,000 datagrams that nobody reads keep what the queue holds, and tell how many were dropped', () => {
+  const limits = {
+    maxDatagramFrameSize: 65_535,
+    datagramRecvQueueLen: 1024,
+    datagramRecvQueueBytes: 100_000,
+  };
+  const attack = new Attack({
+    changes: { transport: { ...DEFAULT_TRANSPORT_CONFIG, ...ROOMY, ...limits } },
+  });
+  attack.duel.keepsSent = false;
+  attack.peer.keepsFrames = false;
+  const datagram = concat([varints(FRAME.DATAGRAM_LENGTH, 100), new Uint8Array(100)]);
+  const packet = concat(new Array<Uint8Array>(10).fill(datagram));
+  const before = heapUsed();
+  for (let i = 0; i < 10_000; i++) {
+    attack.hit(packet);
+    if (i % 100 === 0) attack.wait(1);
+  }
+  assert.equal(attack.closedWith, null);
+  const { counters } = attack.core.datagrams;
+  assert.equal(counters.received, 100_000);
+  assert.ok(counters.dropped >= 99_000);
+  assert.ok(heapUsed() - before < 2 ** 20);
 });
 
 test('T14 a peer that acknowledges nothing for five minutes under load piles nothing up', () => {
