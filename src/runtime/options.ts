@@ -3,6 +3,7 @@
 
 import { DEFAULT_TRANSPORT_CONFIG, type TransportConfig } from '../connection/config.ts';
 import { type DatagramOptions, parseDatagrams } from '../connection/datagram-options.ts';
+import { parsePreferredAddress } from '../connection/preferred-address.ts';
 import { CIPHER_SUITES } from '../crypto/suites.ts';
 import { invalidArgType, invalidArgValue, outOfRange } from '../errors.ts';
 import { CONGESTION_CONTROLLERS } from '../recovery/congestion.ts';
@@ -27,12 +28,19 @@ export interface TransportOptions {
   maxStreamWindow?: number;
   /** Bytes that writes may hold, unsent and unacknowledged. Default 8 MiB. */
   maxSendBuffer?: number;
-  /** 'cubic' (default) or 'reno'. */
+  /** 'cubic' (default), 'reno' or 'bbr'. */
   congestionControl?: string;
   pacing?: boolean;
   /** Largest UDP payload to try, 1200 to 65527. Default 1452. */
   maxUdpPayloadSize?: number;
   disableActiveMigration?: boolean;
+  /** Listener: where clients shall go after the handshake; bound too (RFC 9000 §9.6). Default nowhere. */
+  preferredAddress?: {
+    readonly ipv4?: { readonly address: string; readonly port: number };
+    readonly ipv6?: { readonly address: string; readonly port: number };
+  };
+  /** Client: goes to the server's preferred address of the family in use, once that answers. Default true. */
+  followPreferredAddress?: boolean;
   /** Take unreliable datagrams (RFC 9221); true with the default limits. Default false. */
   datagrams?: boolean | DatagramOptions;
 }
@@ -116,6 +124,8 @@ export function parseTransport(options: TransportOptions): TransportConfig {
     config.maxSendUdpPayloadSize,
   );
   config.pacing = boolean('pacing', options.pacing, config.pacing);
+  config.followPreferredAddress = boolean('followPreferredAddress', options.followPreferredAddress, true);
+  config.preferredAddress = parsePreferredAddress(options.preferredAddress);
   config.disableActiveMigration = boolean('disableActiveMigration', options.disableActiveMigration, false);
   Object.assign(config, parseDatagrams(options.datagrams));
   if (options.congestionControl !== undefined) {
@@ -207,6 +217,8 @@ export const TRANSPORT_OPTION_NAMES: readonly string[] = [
   'pacing',
   'maxUdpPayloadSize',
   'disableActiveMigration',
+  'preferredAddress',
+  'followPreferredAddress',
   'datagrams',
   'ciphers',
   'groups',
