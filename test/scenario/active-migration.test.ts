@@ -177,7 +177,7 @@ scenario(
 );
 
 scenario(
-  'C72 a path that does not answer is given up after three probe timeouts; what works goes on',
+  'C71 C72 a path that does not answer is given up after three probe timeouts; what works goes on',
   (seed) => {
     const pair = establish({ seed });
     const { client, pair: stage } = pair;

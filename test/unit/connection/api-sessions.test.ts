@@ -16,7 +16,7 @@ function firstSession(): Uint8Array {
 }
 
 describe('Connection: sessions', () => {
-  test('C25 C31 a session that is set before the first packet is resumed', () => {
+  test('C25 C31 C91 a session that is set before the first packet is resumed', () => {
     const session = firstSession();
     const link = new ApiLink({ seed: 2, client, server });
     assert.equal(link.client.session, null);
@@ -43,7 +43,7 @@ describe('Connection: sessions', () => {
     assert.throws(() => link.client.setSession(session), { code: 'ERR_QUIC_INVALID_STATE' });
   });
 
-  test('C26 early data are sent at once, taken, and known to be early', () => {
+  test('C26 C91 early data are sent at once, taken, and known to be early', () => {
     const session = firstSession();
     const link = new ApiLink({ seed: 4, client, server, connect: { session } });
     assert.ok(link.client.isInEarlyData);

@@ -93,7 +93,7 @@ describe('Datagrams: sending', () => {
     assert.deepEqual(link.server.dgramRecv(), bytes(longest));
   });
 
-  test('RFC 9221 §4 an empty datagram arrives', () => {
+  test('C103 RFC 9221 §4 an empty datagram arrives, and makes the connection readable', () => {
     const link = bothWith();
     link.client.dgramSend(new Uint8Array(0));
     link.flush();
