@@ -53,6 +53,9 @@ export {
   type VersionNegotiationOptions,
 } from './routing/encode-answers.ts';
 export type { ClientHelloInfo, EarlyDataState, ExternalPsk } from './tls/engine.ts';
+export type { DetailTrace, TracedConnection } from './trace/detail.ts';
+export type { QlogOptions, QlogSink } from './trace/qlog.ts';
+export type { QlogLevel } from './trace/qlog-events.ts';
 export { NO_TRACE, type Trace } from './trace/trace.ts';
 export { formatAddress, type SocketAddress, socketAddress } from './util/address.ts';
 export { type ParsedHeader, parseHeader } from './wire/parse-header.ts';

@@ -9,8 +9,8 @@ import { type SocketAddress, socketAddress } from '../util/address.ts';
 import { copyBytes, toHex } from '../util/bytes.ts';
 import { PacketHeader, PacketType, readHeader } from '../wire/header.ts';
 import type { TransportParameters } from '../wire/transport-parameters.ts';
+import { ConnectionLogs, type LogTarget } from './api-logs.ts';
 import { checkId } from './api-paths.ts';
-import { ConnectionSessions } from './api-sessions.ts';
 import { type CorePathStats, type CoreStats, pathStatsOf, peerParametersOf, statsOf } from './api-stats.ts';
 import type { CloseReason } from './closer.ts';
 import type { ConnectionConfig, ServerAnswer } from './config.ts';
@@ -59,13 +59,14 @@ export interface AcceptOptions extends StartOptions {
  * `null` is quiche's "Done" where a value is due, `false` where none is. Everything throws `QuicError` alone, but
  * arguments of a wrong type, which are `TypeError` or `RangeError`.
  */
-export class Connection extends ConnectionSessions {
+export class Connection extends ConnectionLogs {
   readonly isServer: boolean;
   /** The first source id in hex. */
   readonly traceId: string;
   protected core: ConnectionCore;
   readonly #counters: ConnectionCounters;
   readonly #config: ConnectionConfig;
+  readonly #createdAt: number;
   /** A server's; null once a first datagram has told who the client is. */
   #start: ConnectionStart | null = null;
   #closeSent = false;
@@ -75,6 +76,7 @@ export class Connection extends ConnectionSessions {
     super();
     this.isServer = start.isServer;
     this.traceId = toHex(start.localId);
+    this.#createdAt = now;
     this.#counters = new ConnectionCounters();
     this.#config = { ...config, trace: this.#counters.trace(config.trace) };
     this.core = new ConnectionCore(this.#config, start, now);
@@ -230,12 +232,6 @@ export class Connection extends ConnectionSessions {
     this.core.answerSignature(signature, now);
   }
 
-  /** Hears of every TLS secret, a line in the NSS key log format each. To be set before the first datagram. */
-  setKeylog(sink: ((line: string) => void) | null): void {
-    if (sink !== null && typeof sink !== 'function') throw invalidArgType('sink', 'of type function', sink);
-    this.#counters.keyLog = sink;
-  }
-
   /** Starts a key update (RFC 9001 §6.1). False if the handshake is not confirmed or the last update is not over. */
   updateKeys(now: number): boolean {
     return this.core.updateKeys(now);
@@ -356,6 +352,11 @@ export class Connection extends ConnectionSessions {
       },
       now,
     );
+  }
+
+  protected get logTarget(): LogTarget {
+    // A server begins with the first datagram.
+    return { counters: this.#counters, begunAt: this.#start === null ? this.#createdAt : null };
   }
 
   protected restart(session: TlsSession): boolean {

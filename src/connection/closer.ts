@@ -4,7 +4,7 @@ import { type QuicError, quicError, TransportErrorCode, transportErrorName } fro
 import type { Frame } from '../wire/frame-reader.ts';
 import { FRAME } from '../wire/frame-table.ts';
 import { writeConnectionClose } from '../wire/frame-writer.ts';
-import { DatagramBuilder, type SentPacketSink } from './packet-builder.ts';
+import { DatagramBuilder } from './packet-builder.ts';
 import type { ConnectionParts } from './parts.ts';
 import { Space } from './space.ts';
 
@@ -56,6 +56,7 @@ export class Closer {
     this.deadline = now + keepFor;
     this.#parts.state.to('closing');
     this.#parts.emit({ type: 'closing', error });
+    this.#parts.trace.detail?.updated(now);
   }
 
   /** CONNECTION_CLOSE (RFC 9000 §19.19): nothing more is sent. */
@@ -73,6 +74,7 @@ export class Closer {
     this.deadline = now + keepFor;
     this.error = remoteError(isApplication, errorCode, reason);
     this.#parts.emit({ type: 'closing', error: this.error });
+    this.#parts.trace.detail?.updated(now);
   }
 
   /** A stateless reset (RFC 9000 §10.3.1). */
@@ -82,6 +84,7 @@ export class Closer {
     this.#parts.state.to('draining');
     this.deadline = now + keepFor;
     this.#parts.emit({ type: 'closing', error: this.error });
+    this.#parts.trace.detail?.updated(now);
   }
 
   /** Ends at once with nothing sent: idle, no handshake, no version. */
@@ -102,6 +105,7 @@ export class Closer {
     for (const { index } of spaces) this.#parts.discardSpace(index);
     early.clear();
     this.#parts.emit({ type: 'closed', error: this.error ?? quicError('ERR_QUIC_CONNECTION_CLOSED') });
+    this.#parts.trace.detail?.updated(null);
   }
 
   /** A datagram came while closing: it is answered ever more rarely (RFC 9000 §10.2.1). */
@@ -152,7 +156,10 @@ export class Closer {
     }
     if (BUILDER.count === 0) return 0;
     const pad = !parts.isServer && BUILDER.hasInitial ? 1200 : 0;
-    const length = BUILDER.finish(Math.min(pad, limit - start), UNTRACKED);
+    const length = BUILDER.finish(Math.min(pad, limit - start), {
+      trace: parts.trace,
+      packetSent: skipNumber,
+    });
     path.bytesSent += length;
     return length;
   }
@@ -196,9 +203,7 @@ const REASON_DECODER = new TextDecoder();
 const BUILDER = new DatagramBuilder();
 
 /** Nothing is acknowledged any more, and recovery may be what failed: it does not hear of these packets. */
-const UNTRACKED: SentPacketSink = {
-  packetSent: (builder, i) => {
-    const space = builder.spaces[i];
-    if (space !== null && space !== undefined) space.nextPacketNumber = (builder.numbers[i] as number) + 1;
-  },
-};
+function skipNumber(builder: DatagramBuilder, i: number): void {
+  const space = builder.spaces[i];
+  if (space !== null && space !== undefined) space.nextPacketNumber = (builder.numbers[i] as number) + 1;
+}

@@ -1,6 +1,7 @@
 // Counts what happened on a connection from its trace: packets and datagrams in both directions, and packets that
 // carry data for the second time. Also the place where a key log can be set after the connection was made.
 
+import { type DetailTrace, withDetail } from '../trace/detail.ts';
 import { NO_TRACE, type Trace } from '../trace/trace.ts';
 
 export class ConnectionCounters {
@@ -16,6 +17,8 @@ export class ConnectionCounters {
   /** Milliseconds during which bytes were in flight. */
   inFlightDuration = 0;
   keyLog: ((line: string) => void) | null = null;
+  /** Whoever sees inside of packets, besides the listener's own. */
+  detail: DetailTrace | null = null;
   /** Bytes of stream data sent again so far, to see whether a packet has some. */
   bytesRetransmitted: () => number = () => 0;
 
@@ -31,7 +34,7 @@ export class ConnectionCounters {
 
   /** A trace that counts and then tells `listener`. */
   trace(listener: Trace = NO_TRACE): Trace {
-    return {
+    const counting: Trace = {
       ...boundTo(listener),
       packetReceived: (now, type, packetNumber, size) => {
         this.packetsReceived++;
@@ -49,11 +52,12 @@ export class ConnectionCounters {
         listener.keyLog(line);
       },
     };
+    return withDetail(counting, () => this.detail ?? listener.detail ?? null);
   }
 }
 
 /** All hooks of a listener as functions of their own: it may be an instance of a class. */
 function boundTo(listener: Trace): Trace {
-  const hooks = Object.keys(NO_TRACE) as (keyof Trace)[];
+  const hooks = Object.keys(NO_TRACE).filter((name) => name !== 'detail') as Exclude<keyof Trace, 'detail'>[];
   return Object.fromEntries(hooks.map((hook) => [hook, listener[hook].bind(listener)])) as unknown as Trace;
 }

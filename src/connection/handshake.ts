@@ -41,6 +41,8 @@ export class Handshake {
   isConfirmed = false;
   /** Client: the session that was given out last. */
   session: Uint8Array | null = null;
+  /** As encoded for the peer; a server keeps them only for whoever traces it. */
+  localParameters: TransportParameters | null = null;
   /** Why a certificate was refused, so that the application sees more than an alert. */
   #refusal: QuicError | null = null;
   #failed = false;
@@ -79,6 +81,7 @@ export class Handshake {
   }
 
   start(now: number): void {
+    this.#parts.trace.detail?.started(now, this.#parts);
     this.engine.start();
     this.#drain(now);
   }
@@ -181,6 +184,7 @@ export class Handshake {
         const parameters = this.#checkParameters(event.bytes);
         parts.earlyData.checkLimits(parameters);
         parts.setRemoteParameters(parameters);
+        parts.trace.detail?.parametersReceived(now, parameters);
         return;
       }
       case 'client-hello': {
@@ -284,6 +288,7 @@ export class Handshake {
         parameters.preferredAddress = { ...addresses, connectionId, statelessResetToken };
       }
     }
+    if (!isServer || this.#parts.trace.detail) this.localParameters = parameters;
     if (!config.grease) return encodeTransportParameters(parameters);
     // RFC 9000 §18.1: ids of the form 31 * N + 27 must be ignored, so that new ones can be added later.
     const bytes = new Uint8Array(config.random.integer(16));

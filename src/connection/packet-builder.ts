@@ -2,6 +2,7 @@
 // sealing. Keeps the tokens of each packet until the datagram is finished. Knows no frame but PADDING.
 
 import { TAG_LENGTH } from '../crypto/provider.ts';
+import type { Trace } from '../trace/trace.ts';
 import { PacketType, packetNumberLength, writeLongHeader, writeShortHeader } from '../wire/header.ts';
 import type { VersionInfo } from '../wire/versions.ts';
 import { Writer } from '../wire/writer.ts';
@@ -19,6 +20,7 @@ export interface HeaderContext {
 
 /** Hears of each packet when the datagram is finished. */
 export interface SentPacketSink {
+  readonly trace: Trace;
   packetSent(builder: DatagramBuilder, at: number, size: number): void;
 }
 
@@ -191,6 +193,12 @@ export class DatagramBuilder implements PacketBuilder {
       const isClose = this.intent === 'close';
       const sealer = space.phases !== null ? space.phases.sealerFor(number, isClose) : space.sealer;
       const start = this.#starts[i] as number;
+      const { detail } = sink.trace;
+      if (detail) {
+        const type = lengthOffset < 0 ? PacketType.ONE_RTT : (LONG_TYPE_OF_SPACE[space.index] as number);
+        const payloadStart = this.#payloadStarts[i] as number;
+        detail.packetSent(this.now, type, number, this.#out, start, payloadStart, payloadEnd, this.intent);
+      }
       sealer?.seal(this.#out, start, numberOffset, this.#payloadStarts[i] as number, payloadEnd, number);
       sink.packetSent(this, i, payloadEnd + TAG_LENGTH - start);
       this.spaces[i] = null;

@@ -79,6 +79,7 @@ export class Receiver {
     }
     if (wasBlocked) parts.recovery.setAntiAmplificationBlocked(false);
     this.readEarly(now);
+    parts.trace.detail?.updated(now);
   }
 
   /** Keys of this space are there now: its early packets are read after the datagram at hand. */
@@ -129,7 +130,10 @@ export class Receiver {
     if ((HEADER.firstByte & 0x40) === 0) return void this.#drop('header', end - start, now);
     if (!this.#isOurs(bytes)) return void this.#drop('connection-id', end - start, now);
     if (type === PacketType.RETRY) {
+      // RFC 9000 §17.2.5: the token and a tag are all that a Retry carries.
+      const payloadStart = HEADER.tokenStart;
       if (!parts.firstFlight.onRetry(HEADER, bytes, start)) this.#drop('unexpected', end - start, now);
+      else parts.trace.detail?.packetReceived(now, type, 0, bytes, start, payloadStart, end);
       return;
     }
     // RFC 9000 §14.1: an Initial of a client in a small datagram is not one.
@@ -247,6 +251,9 @@ export class Receiver {
     parts.idle.onReceived(now);
     path.packetsReceived++;
     parts.trace.packetReceived(now, type, number, end - payloadStart);
+    // What comes before the destination id: the first byte; in long headers also version and length.
+    const start = dcidStart - (type === PacketType.ONE_RTT ? 1 : 6);
+    parts.trace.detail?.packetReceived(now, type, number, bytes, start, payloadStart, payloadEnd);
     const packet: ReceivedPacket = PACKET;
     packet.space = space;
     packet.packetNumber = number;

@@ -31,7 +31,8 @@ export function nextDeadline(parts: ConnectionParts, sendAt: number): number {
 
 /** Does what is due, and nothing before its time. */
 export function runTimers(parts: ConnectionParts, now: number): void {
-  const { recovery, idle, paths, closer } = parts;
+  const { recovery, idle, paths, closer, trace } = parts;
+  trace.detail?.updated(now);
   const isLate = now >= idle.handshakeDeadline;
   if (isLate || now >= idle.idleDeadline(parts.probeTimeout())) {
     closer.abandon(quicError(isLate ? 'ERR_QUIC_HANDSHAKE_TIMEOUT' : 'ERR_QUIC_IDLE_TIMEOUT'), true);
@@ -45,4 +46,5 @@ export function runTimers(parts: ConnectionParts, now: number): void {
     parts.control.ping();
   }
   parts.spaces[Space.APPLICATION]?.phases?.onTimeout(now);
+  trace.detail?.updated(now);
 }

@@ -171,6 +171,7 @@ export class Transmitter {
     const length = this.#builder.finish(atLeast, this.#parts);
     path.bytesSent += length;
     this.path = path;
+    this.#parts.trace.detail?.updated(this.#builder.now);
     return length;
   }
 

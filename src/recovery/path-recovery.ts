@@ -126,6 +126,11 @@ export class PathRecovery implements PathModel {
     return this.congestion.maxBandwidth ?? this.rate.highest;
   }
 
+  /** The window comes down after a loss. RFC 9002 §7.3.2. */
+  get isInRecovery(): boolean {
+    return this.#reduction.active;
+  }
+
   get isWindowLimited(): boolean {
     return this.#windowLimitedTime >= this.#latestAckedSentTime;
   }

@@ -1,6 +1,8 @@
 // Typed hooks of one connection. qlog, metrics and key logs are consumers; the default does nothing. Hooks get plain
 // values and must not keep them.
 
+import type { DetailTrace } from './detail.ts';
+
 /** Why a packet was not used. */
 export type DropReason =
   | 'header'
@@ -22,6 +24,8 @@ export interface Trace {
   keyUpdated(now: number, generation: number, initiator: 'local' | 'remote'): void;
   /** A line in the NSS key log format. */
   keyLog(line: string): void;
+  /** Whoever wants to see inside of packets. Absent or null costs one comparison per packet. */
+  readonly detail?: DetailTrace | null;
 }
 
 /** The default: every hook is empty. */
@@ -33,4 +37,5 @@ export const NO_TRACE: Trace = {
   stateChanged: () => {},
   keyUpdated: () => {},
   keyLog: () => {},
+  detail: null,
 };
