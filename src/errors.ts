@@ -166,6 +166,7 @@ export const QUIC_ERRORS = {
   ERR_QUIC_CONNECTION_CLOSED: { message: 'The connection is closed' },
   ERR_QUIC_CLOSED_BY_PEER: { message: 'The peer closed the connection with code {errorCode}' },
   ERR_QUIC_CLOSED_LOCALLY: { message: 'The connection was closed on this side' },
+  ERR_QUIC_MIGRATION_FAILED: { message: 'The new path does not work' },
   ERR_QUIC_CONNECT_FAILED: { message: 'No address of the server could be reached' },
   ERR_QUIC_NAME_RESOLUTION: { message: 'The name of the server could not be resolved' },
   ERR_QUIC_ABORTED: { message: 'The operation was aborted' },

@@ -6,6 +6,7 @@
 export { type ConnectOptions, type ConnectTarget, connect } from './client/connect.ts';
 export type { DatagramOptions } from './connection/datagram-options.ts';
 export type { DatagramCounters, DatagramFate } from './connection/datagrams.ts';
+export type { PathEvent } from './connection/path-events.ts';
 export { QUIC_ERRORS, QuicError, type QuicErrorCode, type QuicErrorType } from './errors.ts';
 export { type ListenerState, type ListenOptions, listen, QuicListener } from './listener/listener.ts';
 export {
@@ -17,6 +18,7 @@ export {
 export { toDuplex } from './runtime/duplex.ts';
 export { type EndpointOptions, QuicEndpoint } from './runtime/endpoint.ts';
 export type { Environment } from './runtime/environment.ts';
+export type { MigrateOptions } from './runtime/migrations.ts';
 export type { CryptoOptions, TransportOptions } from './runtime/options.ts';
 export { QuicStream, type WaitOptions } from './runtime/stream.ts';
 export { formatAddress, type SocketAddress } from './util/address.ts';

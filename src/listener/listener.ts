@@ -92,6 +92,9 @@ export class QuicListener {
     this.#starting = this.endpoint.bind();
     try {
       await this.#starting;
+      const { ipv4, ipv6 } = this.#config.transport.preferredAddress ?? {};
+      if (ipv4 !== undefined) await this.endpoint.bindAt({ ...ipv4, family: 4 });
+      if (ipv6 !== undefined) await this.endpoint.bindAt({ ...ipv6, family: 6 });
       this.endpoint.setAcceptor({
         onIncoming: (incoming, now) => this.#onIncoming(incoming, now),
         onEndpointClosed: () => this.#finish(),

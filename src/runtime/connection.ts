@@ -4,6 +4,7 @@
 import type { ConnectionCore } from '../connection/connection.ts';
 import type { DatagramCounters, DatagramFate } from '../connection/datagrams.ts';
 import type { ConnectionEvent } from '../connection/events.ts';
+import type { PathEvent } from '../connection/path-events.ts';
 import { StreamNotice } from '../connection/streams/streams.ts';
 import { invalidArgType, type QuicError, quicError } from '../errors.ts';
 import type { SocketAddress } from '../util/address.ts';
@@ -11,6 +12,7 @@ import { Ring } from '../util/ring.ts';
 import { DatagramChannel } from './datagrams.ts';
 import { abortable, type Deferred, defer } from './deferred.ts';
 import type { ConnectionOwner, DrivenConnection } from './driven-connection.ts';
+import { type MigrateOptions, Migrations } from './migrations.ts';
 import { QuicStream, type StreamHost, type WaitOptions } from './stream.ts';
 
 /** What the handshake agreed on. */
@@ -53,6 +55,7 @@ export class QuicConnection implements ConnectionOwner, StreamHost {
   readonly #acceptors: Record<Direction, Ring<Deferred<QuicStream>>> = { bidi: new Ring(), uni: new Ring() };
   readonly #openers: Record<Direction, Ring<Deferred<QuicStream>>> = { bidi: new Ring(), uni: new Ring() };
   readonly #datagrams: DatagramChannel;
+  readonly #migrations: Migrations;
   /** Streams of both directions in order of arrival, while somebody iterates. */
   #iterators: Deferred<void>[] = [];
   #error: QuicError | null = null;
@@ -66,6 +69,7 @@ export class QuicConnection implements ConnectionOwner, StreamHost {
     this.#questions = questions;
     this.#now = now;
     this.#serverName = driven.core.config.serverName;
+    this.#migrations = new Migrations(driven, now);
     this.#datagrams = new DatagramChannel(driven.core, this.#closed.promise, () => this.wantSend());
     this.#opened.promise.catch(() => {});
     this.#closed.promise.catch(() => {});
@@ -245,6 +249,27 @@ export class QuicConnection implements ConnectionOwner, StreamHost {
     return started;
   }
 
+  /**
+   * Client: opens another socket and moves there, in the midst of whatever goes on (RFC 9000 §9). Resolves when the server
+   * was heard there; `localAddress` tells the new address at once.
+   *
+   * Rejects with ERR_QUIC_MIGRATION_FAILED if nothing comes back (the connection returns to the old path then),
+   * ERR_QUIC_INVALID_STATE on a server, before the handshake is confirmed, or if the server does not allow it,
+   * ERR_QUIC_OUT_OF_IDENTIFIERS while the server has no spare connection id for us, and ERR_QUIC_BIND.
+   */
+  migrate(options: MigrateOptions = {}): Promise<void> {
+    return this.#migrations.migrate(options);
+  }
+
+  /** Is told once what happens to each path of the connection. */
+  get onPathEvent(): ((event: PathEvent) => void) | null {
+    return this.#migrations.onPathEvent;
+  }
+
+  set onPathEvent(listener: ((event: PathEvent) => void) | null) {
+    this.#migrations.onPathEvent = listener;
+  }
+
   // ---- for streams ----
 
   get streams(): ConnectionCore['streams'] {
@@ -279,6 +304,7 @@ export class QuicConnection implements ConnectionOwner, StreamHost {
         this.#end(event.error);
         return;
       default:
+        this.#migrations.onEvent(event);
         return;
     }
   }
@@ -312,7 +338,7 @@ export class QuicConnection implements ConnectionOwner, StreamHost {
    * and only when said twice.
    */
   onSocketError(error: Error & { code?: string }): void {
-    if (error.code !== 'ECONNREFUSED' || this.#core.paths.active.bytesReceived > 0) return;
+    if (error.code !== 'ECONNREFUSED' || this.#core.paths.first.bytesReceived > 0) return;
     this.#refusals++;
     if (this.#refusals < REFUSALS_BELIEVED || this.#error !== null) return;
     const { address, port } = this.remoteAddress;
@@ -401,6 +427,7 @@ export class QuicConnection implements ConnectionOwner, StreamHost {
     else this.#closed.reject(this.#error);
     this.#opened.reject(this.#error);
     this.#datagrams.end(this.#error);
+    this.#migrations.end(this.#error);
     for (const direction of DIRECTIONS) {
       for (const waiting of this.#acceptors[direction]) waiting.reject(this.#error);
       for (const waiting of this.#openers[direction]) waiting.reject(this.#error);

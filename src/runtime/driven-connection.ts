@@ -12,6 +12,10 @@ export interface ConnectionHost {
   readonly loop: Loop;
   /** The socket to send from a local address. */
   socketFor(local: SocketAddress): DatagramSocket | null;
+  /** Opens one more socket, from which `remote` is reached. */
+  bindTowards(remote: SocketAddress, local: { address?: string; port?: number }): Promise<SocketAddress>;
+  /** A path from this address is over. */
+  releaseSocket(local: SocketAddress): void;
   /** Routing's part of an event. */
   onRoutingEvent(connection: DrivenConnection, event: ConnectionEvent): void;
   /** The core is over. */
@@ -37,6 +41,8 @@ export class DrivenConnection implements Driven {
   /** What routing knows of it. */
   ids: Uint8Array[] = [];
   resetTokens: { token: Uint8Array; from: SocketAddress }[] = [];
+  /** Goes to the server's preferred address with a socket of its own. */
+  followsPreferred = false;
   /** The id that a client made up, and the address it was used from. */
   original: { id: Uint8Array; from: SocketAddress } | null = null;
   readonly #host: ConnectionHost;
@@ -73,6 +79,16 @@ export class DrivenConnection implements Driven {
 
   onTimeout(now: number): void {
     this.core.onTimeout(now);
+  }
+
+  /** Opens one more socket, from which `remote` is reached. */
+  bindTowards(remote: SocketAddress, local: { address?: string; port?: number }): Promise<SocketAddress> {
+    return this.#host.bindTowards(remote, local);
+  }
+
+  /** Frees a socket that `bindTowards` or the first connect opened, if nobody else uses it. */
+  releaseSocket(local: SocketAddress): void {
+    this.#host.releaseSocket(local);
   }
 
   deliver(now: number): void {

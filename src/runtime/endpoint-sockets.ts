@@ -41,6 +41,9 @@ export class EndpointSockets {
   #only: DatagramSocket | null = null;
   #binding: Promise<void> | null = null;
   #isClosed = false;
+  #isConnected = false;
+  /** Sockets that clients moved to. */
+  readonly #added: Set<DatagramSocket> = new Set();
 
   constructor(factory: SocketFactory, options: SocketsOptions, owner: SocketsOwner) {
     this.#factory = factory;
@@ -61,18 +64,38 @@ export class EndpointSockets {
 
   /** For a client: one socket that only this peer reaches. */
   async bindTo(remote: SocketAddress): Promise<void> {
-    const any = remote.family === 6 ? '::' : '0.0.0.0';
-    const address: SocketAddress = {
-      address: this.#options.address ?? any,
-      port: this.#options.port ?? 0,
-      family: remote.family,
-    };
-    const socket = await this.#factory.bind({ address, remote, ...this.#bufferSizes() });
-    if (this.#isClosed) {
-      await socket.close();
-      throw quicError('ERR_QUIC_ENDPOINT_CLOSED');
-    }
-    this.#adopt(socket);
+    await this.#bindOne(remote, this.#options, remote);
+    this.#isConnected = true;
+  }
+
+  /** One more socket for a client that moves, which only this peer reaches. Gives where it is bound. */
+  async bindTowards(
+    remote: SocketAddress,
+    local: { address?: string; port?: number },
+  ): Promise<SocketAddress> {
+    // Only a connected socket learns which of the machine's addresses it sends from.
+    const socket = await this.#bindOne(remote, local, remote);
+    this.#added.add(socket);
+    return socket.localAddress;
+  }
+
+  /** One more socket at exactly this address, unless there is one. */
+  async bindAt(address: SocketAddress): Promise<void> {
+    if (!this.#sockets.has(addressKey(address))) await this.#bindOne(address, address, undefined);
+  }
+
+  /** Frees a socket of a client, if there is another one. */
+  release(local: SocketAddress): void {
+    const socket = this.#sockets.get(addressKey(local));
+    if (socket === undefined || this.#sockets.size === 1) return;
+    if (!this.#added.delete(socket) && !this.#isConnected) return;
+    this.#forget(socket);
+    void socket.close();
+  }
+
+  /** Whether the first socket reaches one peer alone. */
+  get isConnected(): boolean {
+    return this.#isConnected;
   }
 
   /** Where the sockets are bound, the first one first. */
@@ -132,6 +155,24 @@ export class EndpointSockets {
     for (const socket of bound.sockets) this.#adopt(socket);
     // A wildcard means all local addresses, those that come up later too.
     bound.follow(new InterfaceWatcher(this.#owner.loop.clock, this.#factory));
+  }
+
+  async #bindOne(
+    towards: SocketAddress,
+    { address, port }: { address?: string; port?: number },
+    remote: SocketAddress | undefined,
+  ): Promise<DatagramSocket> {
+    if (this.#isClosed) throw quicError('ERR_QUIC_ENDPOINT_CLOSED');
+    const { family } = towards;
+    const any = family === 6 ? '::' : '0.0.0.0';
+    const local: SocketAddress = { address: address ?? any, port: port ?? 0, family };
+    const socket = await this.#factory.bind({ address: local, remote, ...this.#bufferSizes() });
+    if (this.#isClosed) {
+      await socket.close();
+      throw quicError('ERR_QUIC_ENDPOINT_CLOSED');
+    }
+    this.#adopt(socket);
+    return socket;
   }
 
   #bufferSizes(): { receiveBufferSize?: number; sendBufferSize?: number } {

@@ -9,39 +9,20 @@ import { RandomIds } from '../routing/id-generator.ts';
 import type { Incoming } from '../routing/incoming.ts';
 import { ResetTokens } from '../routing/reset-tokens.ts';
 import { Router } from '../routing/router.ts';
-import type { AddressValidation } from '../routing/router-options.ts';
 import { SealedTokens } from '../routing/sealed-tokens.ts';
 import type { DatagramSocket } from '../udp/socket.ts';
-import type { SocketAddress } from '../util/address.ts';
+import { type SocketAddress, sameAddress } from '../util/address.ts';
 import type { Timer } from '../util/clock.ts';
 import { QuicConnection } from './connection.ts';
 import { type Deferred, defer } from './deferred.ts';
 import { type ConnectionHost, DrivenConnection } from './driven-connection.ts';
+import { ENDPOINT_OPTION_NAMES, type EndpointOptions } from './endpoint-options.ts';
 import { EndpointSockets, type SocketsOwner } from './endpoint-sockets.ts';
 import { type Environment, nodeEnvironment } from './environment.ts';
 import { Loop } from './loop.ts';
+import type { MigrateOptions } from './migrations.ts';
 import { checkOptionNames, integer } from './options.ts';
 import { answerQuestions, type VerificationOptions } from './questions.ts';
-
-export interface EndpointOptions {
-  /** IP address to bind; '0.0.0.0' or '::' for all of a family, absent for all of both. */
-  address?: string;
-  /** Default 0: any free port. */
-  port?: number;
-  /** Whether clients must prove their address before anything else (RFC 9000 §8.1.2). Default 'never'. */
-  addressValidation?: AddressValidation;
-  /** 32 bytes from which stateless reset tokens are derived; shared by processes that answer for each other. */
-  resetSecret?: Uint8Array;
-  /** 32 bytes that seal address validation tokens. Default random. */
-  tokenKey?: Uint8Array;
-  /** Bytes of our connection ids, 4 to 20. Default 8. */
-  connectionIdLength?: number;
-  /** Kernel buffers to ask for, bytes. Default 4 MiB. */
-  receiveBufferSize?: number;
-  sendBufferSize?: number;
-  /** Clock, sockets, randomness: for the virtual network. Default the process's own. */
-  environment?: Environment;
-}
 
 /** Decides about connections that want to exist: a listener. */
 export interface Acceptor {
@@ -105,6 +86,20 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
   /** For a client: one socket that only this peer reaches. */
   bindTo(remote: SocketAddress): Promise<void> {
     return this.#sockets.bindTo(remote);
+  }
+
+  /** For a listener: one more socket, such as one for its preferred address. */
+  bindAt(address: SocketAddress): Promise<void> {
+    return this.#sockets.bindAt(address);
+  }
+
+  /**
+   * For clients: moves all connections that are open to new sockets, as after a change of network. Resolves when each
+   * server was heard on the new path; rejects as `QuicConnection.migrate` does.
+   */
+  async rebind(options: MigrateOptions = {}): Promise<void> {
+    const clients = this.connections.filter((connection) => !connection.isServer && connection.isOpen);
+    await Promise.all(clients.map((connection) => connection.migrate(options)));
   }
 
   /** Where the first socket is bound. Throws ERR_QUIC_LISTENER_NOT_STARTED before `bind`. */
@@ -231,8 +226,11 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
     }
     const now = this.loop.clock.now();
     const { connectionId } = this.#router.idSource.next();
+    const { isConnected } = this.#sockets;
+    // A connected socket cannot follow.
+    const transport = isConnected ? { ...config.transport, followPreferredAddress: false } : config.transport;
     const core = new ConnectionCore(
-      { ...config, ...this.#provided() },
+      { ...config, transport, ...this.#provided() },
       {
         isServer: false,
         local: socket.localAddress,
@@ -248,7 +246,9 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
       now,
     );
     const connection = this.#add(core, connectionId, verification);
-    (this.#drivenOf.get(connection) as DrivenConnection).touch();
+    const driven = this.#drivenOf.get(connection) as DrivenConnection;
+    driven.followsPreferred = isConnected && config.transport.followPreferredAddress;
+    driven.touch();
     return connection;
   }
 
@@ -281,6 +281,16 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
     return this.#sockets.for(local);
   }
 
+  bindTowards(remote: SocketAddress, local: { address?: string; port?: number }): Promise<SocketAddress> {
+    return this.#sockets.bindTowards(remote, local);
+  }
+
+  releaseSocket(local: SocketAddress): void {
+    const uses = (path: { local: SocketAddress }): boolean => sameAddress(path.local, local);
+    for (const { core } of this.#connections.keys()) if (core.paths.all.some(uses)) return;
+    this.#sockets.release(local);
+  }
+
   onRoutingEvent(driven: DrivenConnection, event: ConnectionEvent): void {
     const router = this.#router;
     switch (event.type) {
@@ -293,7 +303,8 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
         driven.ids = driven.ids.filter((id) => id !== event.connectionId);
         return;
       case 'reset-token-added': {
-        const from = driven.core.paths.active.remote;
+        const { all, active } = driven.core.paths;
+        const from = (all.find(({ remoteId }) => remoteId.resetToken === event.token) ?? active).remote;
         router.addResetToken(event.token, from, driven);
         driven.resetTokens.push({ token: event.token, from });
         return;
@@ -448,23 +459,12 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
   }
 }
 
+export { ENDPOINT_OPTION_NAMES, type EndpointOptions } from './endpoint-options.ts';
+
+const OPTION_NAMES: ReadonlySet<string> = new Set(ENDPOINT_OPTION_NAMES);
+
 function randomBytes(random: Environment['random'], length: number): Uint8Array {
   const bytes = new Uint8Array(length);
   random.fill(bytes);
   return bytes;
 }
-
-/** Names of {@link EndpointOptions}. */
-export const ENDPOINT_OPTION_NAMES: readonly string[] = [
-  'address',
-  'port',
-  'addressValidation',
-  'resetSecret',
-  'tokenKey',
-  'connectionIdLength',
-  'receiveBufferSize',
-  'sendBufferSize',
-  'environment',
-];
-
-const OPTION_NAMES: ReadonlySet<string> = new Set(ENDPOINT_OPTION_NAMES);

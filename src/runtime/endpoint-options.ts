@@ -1,0 +1,37 @@
+// What an endpoint can be told when it is made.
+
+import type { AddressValidation } from '../routing/router-options.ts';
+import type { Environment } from './environment.ts';
+
+export interface EndpointOptions {
+  /** IP address to bind; '0.0.0.0' or '::' for all of a family, absent for all of both. */
+  address?: string;
+  /** Default 0: any free port. */
+  port?: number;
+  /** Whether clients must prove their address before anything else (RFC 9000 §8.1.2). Default 'never'. */
+  addressValidation?: AddressValidation;
+  /** 32 bytes from which stateless reset tokens are derived; shared by processes that answer for each other. */
+  resetSecret?: Uint8Array;
+  /** 32 bytes that seal address validation tokens. Default random. */
+  tokenKey?: Uint8Array;
+  /** Bytes of our connection ids, 4 to 20. Default 8. */
+  connectionIdLength?: number;
+  /** Kernel buffers to ask for, bytes. Default 4 MiB. */
+  receiveBufferSize?: number;
+  sendBufferSize?: number;
+  /** Clock, sockets, randomness: for the virtual network. Default the process's own. */
+  environment?: Environment;
+}
+
+/** Names of {@link EndpointOptions}. */
+export const ENDPOINT_OPTION_NAMES: readonly string[] = [
+  'address',
+  'port',
+  'addressValidation',
+  'resetSecret',
+  'tokenKey',
+  'connectionIdLength',
+  'receiveBufferSize',
+  'sendBufferSize',
+  'environment',
+];
