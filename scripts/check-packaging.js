@@ -10,7 +10,8 @@ import { run } from './lib/run.js';
 
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const needed = ['LICENSE', 'README.md', 'CHANGELOG.md', 'package.json', 'bin/quayside.js'];
-const allowed = /^(?:bin\/quayside\.js|(?:demo|dist|src)\/.+|LICENSE|README\.md|CHANGELOG\.md|package\.json)$/;
+const allowed =
+  /^(?:bin\/quayside\.js|(?:demo|dist|src)\/.+|LICENSE|README\.md|CHANGELOG\.md|package\.json)$/;
 const forbidden = /(?:^|\/)(?:test|tests|bench|scripts|build|node_modules)\/|\.test\.|\.tsbuildinfo$/;
 const faults = [];
 

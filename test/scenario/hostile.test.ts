@@ -15,8 +15,8 @@ import { HostilePeer } from '../support/hostile-peer.ts';
 import { mutate, pick } from '../support/mutations.ts';
 import { withSeed } from '../support/scenario.ts';
 
-const TOTAL = Number(process.env['QUAYSIDE_HOSTILE'] ?? 10_000);
-const FIRST_SEED = Number(process.env['QUAYSIDE_SEED'] ?? 1);
+const TOTAL = Number(process.env.QUAYSIDE_HOSTILE ?? 10_000);
+const FIRST_SEED = Number(process.env.QUAYSIDE_SEED ?? 1);
 const PER_ROUND = 100;
 
 test('mutated datagrams at every stage of the handshake and after it harm no connection', () => {
