@@ -12,8 +12,8 @@ import { echoListener } from '../support/echo-listener.ts';
 import { HEALTHY, HOSTILE, HostileStage, SERVER } from '../support/hostile-stage.ts';
 import { mutate } from '../support/mutations.ts';
 
-const TOTAL = Number(process.env['QUAYSIDE_HOSTILE'] ?? 10_000);
-const SEED = Number(process.env['QUAYSIDE_SEED'] ?? 1);
+const TOTAL = Number(process.env.QUAYSIDE_HOSTILE ?? 10_000);
+const SEED = Number(process.env.QUAYSIDE_SEED ?? 1);
 
 for (const addressValidation of ['never', 'always'] as const) {
   test(`mutated datagrams into a listening endpoint (address validation ${addressValidation}) harm no connection`, () =>
