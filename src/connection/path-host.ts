@@ -74,8 +74,9 @@ export class PathHost implements PathsHost {
   }
 
   onNoViablePath(now: number): void {
-    const { closer, state } = this.#parts;
-    if (!state.isOpen) return;
+    const { closer, state, isServer } = this.#parts;
+    // RFC 9000 §8.2.4: a server may wait for its client to come from elsewhere, as it does behind a NAT that forgot it.
+    if (!state.isOpen || isServer) return;
     const errorCode = BigInt(TransportErrorCode.NO_VIABLE_PATH);
     const reason = 'no path is left';
     const error = quicError('ERR_QUIC_TRANSPORT_ERROR', { errorCode, reason, type: 'transport' });

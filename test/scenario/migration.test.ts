@@ -226,3 +226,22 @@ scenario('C72 an upload goes on when the NAT forgets while the window is full', 
     assert.ok(pair.now < 5_000, `took ${pair.now} ms (seed ${seed})`);
   }
 });
+
+scenario(
+  'C72 RFC 9000 §8.2.4 a server waits for a client that the NAT forgot before its path was proven',
+  (seed) => {
+    const pair = new TestPair({ seed, scenario: { ...simpleP2p(), nat: {} } });
+    pair.fetch([1000]);
+    pair.pair.run(1000);
+    const { port } = core(pair).paths.active.remote;
+    pair.pair.nat?.rebind();
+    pair.client.control.ping();
+    pair.wake();
+    pair.runUntil(() => core(pair).paths.active.remote.port !== port, 2000);
+    // Neither the new path nor the old one answers any more.
+    pair.pair.nat?.rebind();
+    pair.pair.run(10_000);
+    assert.equal(core(pair).state.value, 'established');
+    pair.fetch([1000]);
+  },
+);
