@@ -22,11 +22,12 @@ import {
   TRANSPORT_OPTION_NAMES,
   type TransportOptions,
 } from '../runtime/options.ts';
+import { parseQlog, type QlogOption } from '../runtime/qlog.ts';
 import type { VerificationOptions } from '../runtime/questions.ts';
 import { NO_TRACE } from '../trace/trace.ts';
 import { ipFamily, type SocketAddress, socketAddress } from '../util/address.ts';
 
-export interface ConnectOptions extends TransportOptions, CryptoOptions {
+export interface ConnectOptions extends TransportOptions, CryptoOptions, QlogOption {
   /** Protocols, preferred first. Required. */
   alpn: string | readonly string[];
   /** Name to ask for (SNI) and to find in the certificate. Default the host of the target. */
@@ -181,6 +182,7 @@ function parseConnect(
   }
   const identity = cert !== undefined && key !== undefined ? loadIdentity({ cert, key }) : undefined;
   const config: EndpointConnectionConfig = {
+    qlog: parseQlog(options),
     trace: onKeyLog === undefined ? NO_TRACE : { ...NO_TRACE, keyLog: onKeyLog },
     transport: parseTransport(options),
     version: 1,

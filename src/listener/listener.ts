@@ -26,6 +26,7 @@ import {
   TRANSPORT_OPTION_NAMES,
   type TransportOptions,
 } from '../runtime/options.ts';
+import { parseQlog, type QlogOption } from '../runtime/qlog.ts';
 import type { VerificationOptions } from '../runtime/questions.ts';
 import type { WaitOptions } from '../runtime/stream.ts';
 import { NO_TRACE } from '../trace/trace.ts';
@@ -33,7 +34,11 @@ import type { SocketAddress } from '../util/address.ts';
 import { Ring } from '../util/ring.ts';
 import { Admission } from './admission.ts';
 
-export interface ListenOptions extends Omit<EndpointOptions, 'environment'>, TransportOptions, CryptoOptions {
+export interface ListenOptions
+  extends Omit<EndpointOptions, 'environment'>,
+    TransportOptions,
+    CryptoOptions,
+    QlogOption {
   /** Protocols, the server's order of preference. Required. */
   alpn: string | readonly string[];
   /** Certificate chain and key: PEM or DER, bytes, text or file path. Required. */
@@ -238,6 +243,7 @@ function parseListen(options: ListenOptions): {
   };
   return {
     connection: {
+      qlog: parseQlog(options),
       trace: onKeyLog === undefined ? NO_TRACE : { ...NO_TRACE, keyLog: onKeyLog },
       transport,
       version: 1,

@@ -22,6 +22,7 @@ import { type Environment, nodeEnvironment } from './environment.ts';
 import { Loop } from './loop.ts';
 import type { MigrateOptions } from './migrations.ts';
 import { checkOptionNames, integer } from './options.ts';
+import { type QlogTarget, tracedBy } from './qlog.ts';
 import { answerQuestions, type VerificationOptions } from './questions.ts';
 
 /** Decides about connections that want to exist: a listener. */
@@ -35,7 +36,9 @@ export interface Acceptor {
 export type EndpointConnectionConfig = Omit<
   ConnectionConfig,
   'provider' | 'random' | 'idSource' | 'streamNotices'
->;
+> & { qlog?: QlogTarget | undefined };
+
+type Provided = Pick<ConnectionConfig, 'provider' | 'random' | 'idSource' | 'streamNotices' | 'trace'>;
 
 /**
  * Errors: ERR_QUIC_BIND from `bind`, ERR_QUIC_ENDPOINT_CLOSED after `close`, ERR_QUIC_ENDPOINT_BUSY for a second
@@ -171,7 +174,7 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
     if (datagrams === null) return null;
     const { connectionId, resetToken } = this.#router.idSource.next();
     const core = new ConnectionCore(
-      { ...config, version: incoming.version.version, ...this.#provided() },
+      { ...config, version: incoming.version.version, ...this.#provided(config) },
       {
         isServer: true,
         local: incoming.to,
@@ -230,7 +233,7 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
     // A connected socket cannot follow.
     const transport = isConnected ? { ...config.transport, followPreferredAddress: false } : config.transport;
     const core = new ConnectionCore(
-      { ...config, transport, ...this.#provided() },
+      { ...config, transport, ...this.#provided(config) },
       {
         isServer: false,
         local: socket.localAddress,
@@ -406,9 +409,10 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
     return connection;
   }
 
-  #provided(): Pick<ConnectionConfig, 'provider' | 'random' | 'idSource' | 'streamNotices'> {
+  #provided({ trace, qlog }: EndpointConnectionConfig): Provided {
     const { provider, random } = this.environment;
-    return { provider, random, idSource: this.#router.idSource, streamNotices: true };
+    const traced = tracedBy(trace, qlog, this.loop.clock.wallTime());
+    return { provider, random, idSource: this.#router.idSource, streamNotices: true, trace: traced };
   }
 
   #expire(): void {

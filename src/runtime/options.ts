@@ -222,6 +222,7 @@ export const TRANSPORT_OPTION_NAMES: readonly string[] = [
   'datagrams',
   'ciphers',
   'groups',
+  'qlog',
 ];
 
 const GROUPS: Readonly<Record<string, number>> = { x25519: 0x001d, 'P-256': 0x0017, 'P-384': 0x0018 };

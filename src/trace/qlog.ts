@@ -31,6 +31,8 @@ export interface QlogOptions {
   readonly level?: QlogLevel;
   /** The time of day of the first event, as in '2026-01-31T12:00:00.000Z'; left out by default. */
   readonly wallClockTime?: string;
+  /** Called before the first record, with the name that a file should have: `<original destination id>_<role>`. */
+  readonly onStart?: (name: string) => void;
   /** The connection has ended: what is still held back somewhere should be written. May be called more than once. */
   readonly onEnd?: () => void;
   /** The sink threw, and is not called any more. Default: nobody is told. */
@@ -65,7 +67,11 @@ export class Qlog implements DetailTrace {
     this.#connection = connection;
     if (!isFirst) return;
     this.#startTime = this.#now = now;
+    const { firstFlight, isServer } = connection;
     this.#guard(() => {
+      this.#options.onStart?.(
+        `${toHex(firstFlight.originalDestinationId)}_${isServer ? 'server' : 'client'}`,
+      );
       this.#record(this.#fileHeader(connection));
       this.#changes.started(connection);
     });
