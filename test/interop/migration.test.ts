@@ -46,7 +46,7 @@ for (const { client, how, what } of moves) {
   });
 }
 
-const servers: readonly PeerKind[] = ['quinn', 'quic-go', 'quiche'];
+const servers: readonly PeerKind[] = ['quinn', 'quiche'];
 
 for (const kind of servers) {
   test(`C70 C75 our client moves to another port twice during a transfer from a ${kind} server`, {
@@ -71,3 +71,17 @@ for (const kind of servers) {
     });
   });
 }
+
+test('C76 a quic-go server, which asks clients not to migrate, is heeded', {
+  skip: skipWithout(statuses, 'quic-go'),
+}, async () => {
+  await withPeerServer('quic-go', files, {}, async (peer) => {
+    await withOurClient(peer, {}, async (connection) => {
+      const { port } = connection.localAddress;
+      assert.equal((await get(connection, '/2m')).sha256, files.hash('/2m'));
+      await assert.rejects(connection.migrate(), { code: 'ERR_QUIC_INVALID_STATE' });
+      assert.equal((await get(connection, '/2m')).sha256, files.hash('/2m'));
+      assert.equal(connection.localAddress.port, port);
+    });
+  });
+});
