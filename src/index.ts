@@ -4,11 +4,17 @@
  */
 
 export { type ConnectOptions, type ConnectTarget, connect } from './client/connect.ts';
+export { MemorySessionStore, type SessionStore, type TokenStore } from './client/session-store.ts';
 export type { DatagramOptions } from './connection/datagram-options.ts';
 export type { DatagramCounters, DatagramFate } from './connection/datagrams.ts';
 export type { PathEvent } from './connection/path-events.ts';
 export { QUIC_ERRORS, QuicError, type QuicErrorCode, type QuicErrorType } from './errors.ts';
 export { type ListenerState, type ListenOptions, listen, QuicListener } from './listener/listener.ts';
+export {
+  MemoryReplayStore,
+  type MemoryReplayStoreOptions,
+  type ReplayStore,
+} from './routing/replay-store.ts';
 export {
   type CloseInfo,
   type ConnectionInfo,
@@ -21,4 +27,5 @@ export type { Environment } from './runtime/environment.ts';
 export type { MigrateOptions } from './runtime/migrations.ts';
 export type { CryptoOptions, TransportOptions } from './runtime/options.ts';
 export { QuicStream, type WaitOptions } from './runtime/stream.ts';
+export type { EarlyDataState, ExternalPsk } from './tls/engine.ts';
 export { formatAddress, type SocketAddress } from './util/address.ts';

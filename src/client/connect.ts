@@ -24,8 +24,11 @@ import {
 } from '../runtime/options.ts';
 import { parseQlog, type QlogOption } from '../runtime/qlog.ts';
 import type { VerificationOptions } from '../runtime/questions.ts';
+import type { ExternalPsk } from '../tls/engine.ts';
 import { NO_TRACE } from '../trace/trace.ts';
 import { ipFamily, type SocketAddress, socketAddress } from '../util/address.ts';
+import { MEMORY_OPTION_NAMES, parseMemory, type ServerMemory } from './server-memory.ts';
+import type { SessionStore, TokenStore } from './session-store.ts';
 
 export interface ConnectOptions extends TransportOptions, CryptoOptions, QlogOption {
   /** Protocols, preferred first. Required. */
@@ -49,6 +52,24 @@ export interface ConnectOptions extends TransportOptions, CryptoOptions, QlogOpt
   signal?: AbortSignal;
   /** Gets each line of the NSS key log. */
   onKeyLog?: (line: string) => void;
+  /** Resumes this session of an earlier connection, if the server's chain of then would still be accepted. */
+  session?: Uint8Array;
+  /**
+   * Where sessions are kept and taken from; not with `cert`. True: in memory, for all connections of the process. Default
+   * false.
+   */
+  sessions?: boolean | SessionStore;
+  /**
+   * Offers 0-RTT with a session that allows it. The connection is given out at once then, and what is written to it before
+   * `opened` may reach the server more than once, if somebody repeats it (RFC 8446 §8). Default false.
+   */
+  earlyData?: boolean;
+  /** Where tokens are kept that spare a Retry. Default true: in memory, for all connections of the process. */
+  tokens?: boolean | TokenStore;
+  /** Gets each session that the server gives. */
+  onSession?: (session: Uint8Array) => void;
+  /** External keys to offer, preferred first. */
+  psks?: readonly ExternalPsk[];
   environment?: EndpointOptions['environment'];
 }
 
@@ -67,12 +88,13 @@ export async function connect(target: ConnectTarget, options: ConnectOptions): P
   const { config, verification } = parseConnect(options, host);
   const { signal } = options;
   signal?.throwIfAborted();
+  const memory = parseMemory(options, `${config.serverName}:${port}`);
   const addresses = await resolve(host, port, options.family ?? 0);
   let failure: unknown;
   for (const address of addresses) {
     signal?.throwIfAborted();
     try {
-      return await attempt(address, config, verification, options);
+      return await attempt(address, config, verification, memory, options);
     } catch (error) {
       failure = error;
       // Another address of the server would say the same.
@@ -86,6 +108,7 @@ async function attempt(
   address: SocketAddress,
   config: EndpointConnectionConfig,
   verification: VerificationOptions,
+  memory: ServerMemory,
   options: ConnectOptions,
 ): Promise<QuicConnection> {
   const { signal, environment } = options;
@@ -95,8 +118,13 @@ async function attempt(
   try {
     if (own) await endpoint.bindTo(address);
     else await endpoint.bind();
-    connection = endpoint.connect(address, config, verification);
-    await opened(connection, signal);
+    const { clock } = endpoint.environment;
+    const known = await memory.recall(verification, clock);
+    signal?.throwIfAborted();
+    const keeping = { ...verification, onSession: memory.onSession, onToken: memory.onToken };
+    connection = endpoint.connect(address, { ...config, ...known }, keeping);
+    // In early data the connection is of use before it is open.
+    if (connection.earlyData !== 'offered') await opened(connection, signal);
     // The endpoint was made for this connection and goes with it.
     if (own) closeAfter(connection, endpoint);
     return connection;
@@ -227,4 +255,5 @@ const OPTION_NAMES: ReadonlySet<string> = new Set([
   'signal',
   'onKeyLog',
   'environment',
+  ...MEMORY_OPTION_NAMES,
 ]);

@@ -33,17 +33,23 @@ import { NO_TRACE } from '../trace/trace.ts';
 import type { SocketAddress } from '../util/address.ts';
 import { Ring } from '../util/ring.ts';
 import { Admission } from './admission.ts';
+import {
+  LISTEN_SESSION_OPTION_NAMES,
+  type ListenSessionOptions,
+  parseListenSessions,
+} from './session-options.ts';
 
 export interface ListenOptions
   extends Omit<EndpointOptions, 'environment'>,
     TransportOptions,
     CryptoOptions,
-    QlogOption {
+    QlogOption,
+    ListenSessionOptions {
   /** Protocols, the server's order of preference. Required. */
   alpn: string | readonly string[];
-  /** Certificate chain and key: PEM or DER, bytes, text or file path. Required. */
-  cert: PkiInput | readonly PkiInput[];
-  key: PkiInput;
+  /** Certificate chain and key: PEM or DER, bytes, text or file path. Required, unless there are `psks`. */
+  cert?: PkiInput | readonly PkiInput[];
+  key?: PkiInput;
   /** Ask clients for a certificate; with `rejectUnauthorized` (default true) one without a good one is refused. */
   requestCert?: boolean;
   rejectUnauthorized?: boolean;
@@ -78,11 +84,13 @@ export class QuicListener {
 
   constructor(options: ListenOptions) {
     checkOptionNames(options, OPTION_NAMES, 'options');
-    const config = parseListen(options);
-    this.#config = config.connection;
-    this.#verification = config.verification;
+    const { connection, answer, verification } = parseListen(options);
     this.#ownsEndpoint = options.endpoint === undefined;
     this.endpoint = options.endpoint ?? new QuicEndpoint(endpointOptions(options));
+    const parsed = parseListenSessions(options, this.endpoint.environment);
+    const { sessions, replayStore } = parsed;
+    this.#config = { ...connection, sessions, answer: { ...answer, ...parsed.answer } };
+    this.#verification = { ...verification, replayStore };
   }
 
   get state(): ListenerState {
@@ -223,21 +231,17 @@ export async function listen(options: ListenOptions): Promise<QuicListener> {
 
 function parseListen(options: ListenOptions): {
   connection: EndpointConnectionConfig;
+  answer: ServerAnswer;
   verification: VerificationOptions;
 } {
   const { onKeyLog, requestCert = false, rejectUnauthorized = true } = options;
   if (onKeyLog !== undefined && typeof onKeyLog !== 'function') {
     throw invalidArgType('onKeyLog', 'of type function', onKeyLog);
   }
-  if (options.cert === undefined)
-    throw invalidArgType('cert', 'a certificate chain in PEM or DER, or a file path', undefined);
-  if (options.key === undefined)
-    throw invalidArgType('key', 'a private key in PEM or DER, or a file path', undefined);
   const alpn = parseAlpn(options.alpn);
-  const { certificates, key } = loadIdentity({ cert: options.cert, key: options.key });
   const transport = parseTransport(options);
   const answer: ServerAnswer = {
-    identity: { certificates: [...certificates], key },
+    identity: parseIdentity(options),
     alpn,
     clientCertificate: requestCert ? (rejectUnauthorized ? 'require' : 'request') : 'none',
   };
@@ -257,14 +261,25 @@ function parseListen(options: ListenOptions): {
       verifyPeer: requestCert,
       requestOcsp: false,
       identity: undefined,
-      answer,
+      answer: undefined,
       token: undefined,
     },
+    answer,
     verification: {
       acceptAny: !rejectUnauthorized,
       ...(options.ca === undefined ? {} : { anchors: trustAnchors(options.ca) }),
     },
   };
+}
+
+function parseIdentity({ cert, key, psks }: ListenOptions): ServerAnswer['identity'] {
+  if (cert === undefined && key === undefined && psks !== undefined) return null;
+  if (cert === undefined)
+    throw invalidArgType('cert', 'a certificate chain in PEM or DER, or a file path', undefined);
+  if (key === undefined)
+    throw invalidArgType('key', 'a private key in PEM or DER, or a file path', undefined);
+  const identity = loadIdentity({ cert, key });
+  return { certificates: [...identity.certificates], key: identity.key };
 }
 
 function endpointOptions(options: ListenOptions): EndpointOptions {
@@ -275,6 +290,7 @@ function endpointOptions(options: ListenOptions): EndpointOptions {
 const OPTION_NAMES: ReadonlySet<string> = new Set([
   ...ENDPOINT_OPTION_NAMES,
   ...TRANSPORT_OPTION_NAMES,
+  ...LISTEN_SESSION_OPTION_NAMES,
   'alpn',
   'cert',
   'key',

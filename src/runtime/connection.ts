@@ -7,6 +7,7 @@ import type { ConnectionEvent } from '../connection/events.ts';
 import type { PathEvent } from '../connection/path-events.ts';
 import { StreamNotice } from '../connection/streams/streams.ts';
 import { invalidArgType, type QuicError, quicError } from '../errors.ts';
+import type { EarlyDataState } from '../tls/engine.ts';
 import type { SocketAddress } from '../util/address.ts';
 import { Ring } from '../util/ring.ts';
 import { DatagramChannel } from './datagrams.ts';
@@ -34,7 +35,13 @@ export interface CloseInfo {
 }
 
 /** Answers the questions that a handshake asks its endpoint. */
-export type HandshakeQuestions = (core: ConnectionCore, event: ConnectionEvent, now: number) => void;
+export type HandshakeQuestions = (
+  core: ConnectionCore,
+  event: ConnectionEvent,
+  now: number,
+  /** To be called after an answer that came later. */
+  wake: () => void,
+) => void;
 
 /**
  * A QUIC connection. `opened` and `closed` may be left alone: their rejections are handled.
@@ -99,6 +106,21 @@ export class QuicConnection implements ConnectionOwner, StreamHost {
   /** Null until it is agreed. */
   get alpn(): string | null {
     return this.#core.handshake.engine.alpn;
+  }
+
+  /** The session of an earlier connection replaced the certificates. */
+  get isResumed(): boolean {
+    return this.#core.handshake.engine.resumed;
+  }
+
+  /** The session that the server gave last, for `connect`'s `session`; null before there is one. Keep it secret. */
+  get session(): Uint8Array | null {
+    return this.#core.handshake.session;
+  }
+
+  /** What became of 0-RTT; 'offered' until the server has answered. Rejected data are sent again by themselves. */
+  get earlyData(): EarlyDataState {
+    return this.#core.handshake.engine.earlyData;
   }
 
   get isServer(): boolean {
@@ -290,10 +312,13 @@ export class QuicConnection implements ConnectionOwner, StreamHost {
     switch (event.type) {
       case 'client-hello':
         this.#serverName = event.hello.serverName;
-        this.#questions(this.#core, event, now);
+        this.#ask(event, now);
         return;
       case 'verify':
-        this.#questions(this.#core, event, now);
+      case 'early-data':
+      case 'session':
+      case 'new-token':
+        this.#ask(event, now);
         return;
       case 'established':
         this.#opened.resolve(this.#info());
@@ -349,6 +374,14 @@ export class QuicConnection implements ConnectionOwner, StreamHost {
 
   // ---- inside ----
 
+  #ask(event: ConnectionEvent, now: number): void {
+    try {
+      this.#questions(this.#core, event, now, () => this.#driven.touch());
+    } catch (error) {
+      this.destroy(error as Error);
+    }
+  }
+
   #open(direction: Direction, options: WaitOptions): Promise<QuicStream> {
     if (this.#error !== null) return Promise.reject(this.#error);
     const stream = this.#openers[direction].length === 0 ? this.#tryOpen(direction) : null;
@@ -357,10 +390,12 @@ export class QuicConnection implements ConnectionOwner, StreamHost {
   }
 
   #tryOpen(direction: Direction): QuicStream | null {
-    if (!this.isOpen) return null;
+    const isEarly = this.#core.earlyData.canSend;
+    if (!this.isOpen && !isEarly) return null;
     const id = this.#core.streams.openStream(direction);
     // At the limit the peer is told that we wait (RFC 9000 §4.6).
     this.wantSend();
+    if (id !== null && isEarly) this.#core.earlyData.noteStream(id);
     return id === null ? null : this.#make(id, true);
   }
 
@@ -405,7 +440,7 @@ export class QuicConnection implements ConnectionOwner, StreamHost {
   }
 
   #make(id: number, isLocal: boolean): QuicStream {
-    const stream = new QuicStream(this, id, isLocal);
+    const stream = new QuicStream(this, id, isLocal, this.#core.earlyData.isStreamEarly(id));
     this.#core.streams.setStreamData(id, stream);
     this.#streams.add(stream);
     return stream;

@@ -49,6 +49,7 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
   readonly environment: Environment;
   readonly #router: Router<DrivenConnection>;
   readonly #connections: Map<DrivenConnection, QuicConnection> = new Map();
+  readonly #tokens: SealedTokens;
   readonly #sockets: EndpointSockets;
   readonly #routerTimer: Timer;
   readonly #closed: Deferred<void> = defer();
@@ -66,12 +67,13 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
     }
     this.loop = new Loop(clock);
     this.#sockets = new EndpointSockets(this.environment.sockets, options, this);
+    this.#tokens = new SealedTokens(provider, random, options.tokenKey ?? randomBytes(random, 32));
     this.#router = new Router<DrivenConnection>({
       provider,
       random,
       ids: new RandomIds(random, idLength),
       resetTokens: new ResetTokens(provider, options.resetSecret ?? randomBytes(random, 32)),
-      tokens: new SealedTokens(provider, random, options.tokenKey ?? randomBytes(random, 32)),
+      tokens: this.#tokens,
       addressValidation: validation,
     });
     this.#routerTimer = clock.createTimer(() => this.#expire());
@@ -323,6 +325,7 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
         // The client knows our id by now (RFC 9000 §7.2).
         if (driven.original !== null) router.removeOriginal(driven.original.id, driven.original.from);
         driven.original = null;
+        if (driven.core.isServer) this.#giveToken(driven.core);
         return;
       default:
         return;
@@ -376,6 +379,12 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
   }
 
   // ---- inside ----
+
+  /** Spares the client a Retry next time (RFC 9000 §8.1.3). */
+  #giveToken({ control, paths }: ConnectionCore): void {
+    const wallTime = this.loop.clock.wallTime();
+    control.sendToken(this.#tokens.makeNew({ address: paths.active.remote, wallTime }));
+  }
 
   readonly #drivenOf: WeakMap<QuicConnection, DrivenConnection> = new WeakMap();
   #onConnectionGone: (() => void) | null = null;

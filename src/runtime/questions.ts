@@ -8,6 +8,7 @@ import { certificateAlert } from '../pki/certificate-alert.ts';
 import type { Pin } from '../pki/fingerprint.ts';
 import type { TrustAnchors } from '../pki/trust-anchors.ts';
 import { verifyPeerCertificate } from '../pki/verify-peer.ts';
+import type { ReplayStore } from '../routing/replay-store.ts';
 import type { Clock } from '../util/clock.ts';
 import type { HandshakeQuestions } from './connection.ts';
 
@@ -18,20 +19,63 @@ export interface VerificationOptions {
   pins?: readonly Pin[] | undefined;
   /** Accept any certificate. */
   acceptAny?: boolean;
+  /** Server: tells copies of early data. Without it none are taken. */
+  replayStore?: ReplayStore | undefined;
+  /** Client: gets each session, and each token, for later connections. */
+  onSession?: (session: Uint8Array) => void;
+  onToken?: (token: Uint8Array) => void;
 }
 
 export function answerQuestions(options: VerificationOptions, clock: Clock): HandshakeQuestions {
-  return (core: ConnectionCore, event: ConnectionEvent, now: number): void => {
+  return (core: ConnectionCore, event: ConnectionEvent, now: number, wake: () => void): void => {
     if (event.type === 'verify')
       core.answerVerification(judge(options, event, core.isServer, clock.wallTime()), now);
     // No identity was configured for this connection: nobody is here under any name.
     else if (event.type === 'client-hello') core.answerClientHello(null, now);
+    else if (event.type === 'session') options.onSession?.(event.session);
+    else if (event.type === 'new-token') options.onToken?.(event.token);
+    else if (event.type === 'early-data') {
+      const answer = (accept: boolean): void => {
+        core.answerEarlyData(accept, clock.now());
+        wake();
+      };
+      judgeEarlyData(options.replayStore, event, answer);
+    }
   };
+}
+
+/** Whether the chain that a server proved in an earlier connection would do now: a session is no better than it. */
+export function isStillGood(
+  options: VerificationOptions,
+  session: { certificates: readonly Uint8Array[]; serverName: string | null },
+  wallTime: number,
+): boolean {
+  if (options.acceptAny === true) return true;
+  return session.certificates.length > 0 && judge(options, session, false, wallTime) === null;
+}
+
+function judgeEarlyData(
+  store: ReplayStore | undefined,
+  { helloId, keepFor }: Extract<ConnectionEvent, { type: 'early-data' }>,
+  answer: (accept: boolean) => void,
+): void {
+  let isNew: boolean | Promise<boolean> = false;
+  try {
+    isNew = store?.add(helloId, keepFor) ?? false;
+  } catch {
+    // A store that fails lets nothing in.
+  }
+  if (typeof isNew === 'object' && typeof isNew.then === 'function') {
+    isNew.then(
+      (value) => answer(value === true),
+      () => answer(false),
+    );
+  } else answer(isNew === true);
 }
 
 function judge(
   options: VerificationOptions,
-  event: Extract<ConnectionEvent, { type: 'verify' }>,
+  event: Pick<Extract<ConnectionEvent, { type: 'verify' }>, 'certificates' | 'serverName'>,
   isServer: boolean,
   wallTime: number,
 ): { alert: number; error: QuicError } | null {

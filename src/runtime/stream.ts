@@ -43,6 +43,8 @@ export class QuicStream {
   readonly direction: 'bidi' | 'uni';
   /** This side opened it. */
   readonly isLocal: boolean;
+  /** Data of it went in 0-RTT packets: on a server it may be a copy of what another connection sent (RFC 8446 §8). */
+  readonly early: boolean;
   readonly #host: StreamHost;
   #readUse: StreamUse | null = null;
   #writeUse: StreamUse | null = null;
@@ -60,10 +62,11 @@ export class QuicStream {
   #writable: WritableStream<Uint8Array> | null = null;
 
   /** Made by a connection. */
-  constructor(host: StreamHost, id: number, isLocal: boolean) {
+  constructor(host: StreamHost, id: number, isLocal: boolean, early = false) {
     this.#host = host;
     this.id = id;
     this.isLocal = isLocal;
+    this.early = early;
     this.direction = (id & 2) === 0 ? 'bidi' : 'uni';
   }
 
