@@ -4,6 +4,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { devCertCommand } from './commands/dev-cert.ts';
 import { getCommand } from './commands/get.ts';
 import { perfCommand } from './commands/perf.ts';
+import { qlogCommand } from './commands/qlog.ts';
 import { serveCommand } from './commands/serve.ts';
 import { describeError, ExitCode, exitCodeOf, usageError } from './errors.ts';
 import { paint } from './output.ts';
@@ -32,7 +33,7 @@ function program(): Command {
     .version(packageVersion(), '-V, --version', 'print the version')
     .helpCommand('help [command]', 'print help for a command')
     .addOption(new Option('--verbose', 'print the stack of errors'));
-  for (const command of [serveCommand(), getCommand(), perfCommand(), devCertCommand()])
+  for (const command of [serveCommand(), getCommand(), perfCommand(), devCertCommand(), qlogCommand()])
     root.addCommand(command);
   prepare(root);
   root.addHelpText('after', AFTER_HELP);
@@ -91,6 +92,7 @@ function stackOf(error: unknown): string {
 const AFTER_HELP = `
 Environment:
   SSLKEYLOGFILE  file to which the secrets of connections are appended (NSS key log)
+  QLOGDIR        directory for the qlog of each connection (see "quayside qlog")
   NO_COLOR       no colours
 
 Exit codes: 0 done, 1 failed, 2 wrong use, 130 interrupted.`;
