@@ -18,9 +18,9 @@ export {
 export {
   type CloseInfo,
   type ConnectionInfo,
-  type ConnectionStats,
   QuicConnection,
 } from './runtime/connection.ts';
+export type { ConnectionStats } from './runtime/connection-stats.ts';
 export { toDuplex } from './runtime/duplex.ts';
 export { type EndpointOptions, QuicEndpoint } from './runtime/endpoint.ts';
 export type { Environment } from './runtime/environment.ts';

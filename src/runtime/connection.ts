@@ -10,6 +10,7 @@ import { invalidArgType, type QuicError, quicError } from '../errors.ts';
 import type { EarlyDataState } from '../tls/engine.ts';
 import type { SocketAddress } from '../util/address.ts';
 import { Ring } from '../util/ring.ts';
+import { type ConnectionStats, statsOf } from './connection-stats.ts';
 import { DatagramChannel } from './datagrams.ts';
 import { abortable, type Deferred, defer } from './deferred.ts';
 import type { ConnectionOwner, DrivenConnection } from './driven-connection.ts';
@@ -147,25 +148,7 @@ export class QuicConnection implements ConnectionOwner, StreamHost {
 
   /** Counters, as plain numbers. */
   get stats(): ConnectionStats {
-    const { recovery, paths, streams } = this.#core;
-    const { active } = paths;
-    return {
-      packetsSent: recovery.counters.packetsSent,
-      packetsLost: recovery.counters.packetsLost,
-      packetsSpuriouslyLost: recovery.counters.packetsSpuriouslyLost,
-      bytesSent: active.bytesSent,
-      bytesReceived: active.bytesReceived,
-      bytesLost: recovery.counters.bytesLost,
-      bytesInFlight: active.recovery.bytesInFlight,
-      congestionWindow: active.recovery.congestion.window,
-      smoothedRtt: active.recovery.rtt.smoothed,
-      minRtt: active.recovery.rtt.min,
-      mtu: active.mtu,
-      openStreams: streams.openCount,
-      bytesUnread: streams.bytesUnread,
-      bytesUnacknowledged: streams.bytesHeld,
-      datagrams: { ...this.#core.datagrams.counters },
-    };
+    return statsOf(this.#core);
   }
 
   // ---- streams ----
@@ -473,25 +456,6 @@ export class QuicConnection implements ConnectionOwner, StreamHost {
     this.#streams.clear();
     for (const iterator of this.#iterators.splice(0)) iterator.resolve();
   }
-}
-
-/** Counters of a connection; times in milliseconds. */
-export interface ConnectionStats {
-  packetsSent: number;
-  packetsLost: number;
-  packetsSpuriouslyLost: number;
-  bytesSent: number;
-  bytesReceived: number;
-  bytesLost: number;
-  bytesInFlight: number;
-  congestionWindow: number;
-  smoothedRtt: number;
-  minRtt: number;
-  mtu: number;
-  openStreams: number;
-  bytesUnread: number;
-  bytesUnacknowledged: number;
-  datagrams: DatagramCounters;
 }
 
 type Direction = 'bidi' | 'uni';
