@@ -38,6 +38,17 @@ export abstract class ConnectionPaths extends ConnectionDatagrams {
     return this.migrate(local, this.core.paths.active.remote, now);
   }
 
+  /**
+   * Forgets a path that is not the active one, and gives its id back to the peer. Throws ERR_QUIC_INVALID_STATE for the
+   * active path and for an unknown one.
+   */
+  closePath(local: SocketAddress, peer: SocketAddress): void {
+    const path = this.pathBetween(local, peer);
+    if (path === this.core.paths.active)
+      throw quicError('ERR_QUIC_INVALID_STATE', { message: 'The active path cannot be closed' });
+    this.core.paths.close(path);
+  }
+
   /** What happened to a path; null if nothing did. Each is told once here and once by `nextEvent`. */
   nextPathEvent(): PathEvent | null {
     return this.core.paths.events.next();

@@ -31,6 +31,12 @@ export interface TransportConfig {
   /** Connection ids of the peer that we keep, at least 2. Default 2. */
   activeConnectionIdLimit: number;
   disableActiveMigration: boolean;
+  /** A path to a new address of the client that no fresh id is left for is not opened (quiche). Default false. */
+  disableDcidReuse: boolean;
+  /** Probes of one datagram size before it is given up. Default 3. */
+  pmtudMaxProbes: number;
+  /** PATH_CHALLENGE frames that may wait for their answer on a path. Default 3. */
+  pathChallengeRecvMaxQueueLen: number;
   /** Server: where clients shall go after the handshake (RFC 9000 §9.6); it must receive there. Default null. */
   preferredAddress: { readonly ipv4?: WireAddress; readonly ipv6?: WireAddress } | null;
   /** Client: goes to the server's preferred address of its own family, once that answers. Default true. */
@@ -78,6 +84,9 @@ export const DEFAULT_TRANSPORT_CONFIG: TransportConfig = {
   maxAckDelay: 25,
   activeConnectionIdLimit: 2,
   disableActiveMigration: false,
+  disableDcidReuse: false,
+  pmtudMaxProbes: 3,
+  pathChallengeRecvMaxQueueLen: 3,
   preferredAddress: null,
   followPreferredAddress: true,
   maxConnectionWindow: 24 * 1024 * 1024,

@@ -108,7 +108,10 @@ export class ConnectionCore implements ConnectionParts {
     this.control = new Control(application);
     this.closer = new Closer(this);
     this.idle = new Idle(now, config.transport.maxIdleTimeout, config.handshakeTimeout);
-    this.mtu = new MtuDiscovery(() => Math.min(this.transport.maxSendUdpPayloadSize, this.peerMaxUdpPayload));
+    this.mtu = new MtuDiscovery(
+      () => Math.min(this.transport.maxSendUdpPayloadSize, this.peerMaxUdpPayload),
+      () => this.transport.pmtudMaxProbes,
+    );
     this.streams = this.#makeStreams();
     this.earlyData = new EarlyData(this);
     this.firstFlight = new FirstFlight(this, start.originalDestinationId ?? start.remoteId);

@@ -9,14 +9,16 @@ import type { Path } from './path.ts';
 
 export class MtuDiscovery implements SendingPart {
   readonly #ceiling: () => number;
+  readonly #maxProbes: () => number;
   /** Paths with a probe under way, by id: a path may be gone when its probe is judged. */
   readonly #probed: Map<number, Path> = new Map();
   #enabled = false;
   #now = 0;
 
-  /** `ceiling` is the largest size that both ends allow, bytes of UDP payload. */
-  constructor(ceiling: () => number) {
+  /** `ceiling` is the largest size that both ends allow, bytes of UDP payload; `maxProbes` go out of one size. */
+  constructor(ceiling: () => number, maxProbes: () => number) {
     this.#ceiling = ceiling;
+    this.#maxProbes = maxProbes;
   }
 
   /** Probing begins once the handshake is confirmed. */
@@ -69,7 +71,7 @@ export class MtuDiscovery implements SendingPart {
     const path = this.#take(pathId);
     if (path === null) return;
     const search = this.#searchOf(path);
-    if (!search.onLost(size)) return;
+    if (!search.onLost(size, this.#maxProbes())) return;
     // A size that was in use does not pass any more.
     if (size <= path.mtu) this.#setSize(path, BASE_DATAGRAM_SIZE);
     search.advance(path.mtu, this.#ceiling(), this.#now);

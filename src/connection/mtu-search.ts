@@ -1,9 +1,6 @@
 // The search for the largest datagram of one path (RFC 8899 §5): what was found too large, what to try next. Plain state
 // with its rules; sends nothing.
 
-/** Probes of one size before it is given up (RFC 8899 §5.1.2). */
-export const MAX_MTU_PROBES = 3;
-
 /** Carried by every path that QUIC runs on (RFC 9000 §14). */
 export const BASE_DATAGRAM_SIZE = 1200;
 
@@ -38,10 +35,10 @@ export class MtuSearch {
     this.size = size;
   }
 
-  /** A probe was lost. True if its size is given up. */
-  onLost(size: number): boolean {
+  /** A probe was lost. True if its size is given up, which is after `maxProbes` (RFC 8899 §5.1.2). */
+  onLost(size: number, maxProbes: number): boolean {
     this.isInFlight = false;
-    if (size !== this.size || ++this.#failures < MAX_MTU_PROBES) return false;
+    if (size !== this.size || ++this.#failures < maxProbes) return false;
     this.#tooLarge = size;
     return true;
   }

@@ -88,6 +88,12 @@ export interface CoreOptions extends SessionOptions {
   readonly datagramFates?: boolean;
   /** Asks the peer not to migrate. Default false. */
   readonly disableActiveMigration?: boolean;
+  /** Opens no path to a new address of the client for which there is no fresh id of it. Default false. */
+  readonly disableDcidReuse?: boolean;
+  /** Probes of one datagram size before path MTU discovery gives it up. Default 3. */
+  readonly pmtudMaxProbes?: number;
+  /** PATH_CHALLENGE frames that may wait for their answer on each path. Default 3. */
+  readonly pathChallengeRecvMaxQueueLen?: number;
   /** Server: where clients shall go after the handshake (RFC 9000 §9.6); it must receive there. Default nowhere. */
   readonly preferredAddress?: { readonly ipv4?: WireAddress; readonly ipv6?: WireAddress };
   /** Client: goes to the server's preferred address of its own family, once that answers. Default true. */
@@ -201,6 +207,7 @@ function parseTransport(options: CoreOptions): TransportConfig {
   config.ecn = boolean('ecn', options.ecn, config.ecn);
   config.disableActiveMigration = boolean('disableActiveMigration', options.disableActiveMigration, false);
   config.followPreferredAddress = boolean('followPreferredAddress', options.followPreferredAddress, true);
+  config.disableDcidReuse = boolean('disableDcidReuse', options.disableDcidReuse, false);
   config.preferredAddress = parsePreferredAddress(options.preferredAddress);
   Object.assign(config, parseDatagrams(options.datagrams));
   config.datagramFates = boolean('datagramFates', options.datagramFates, false);
@@ -325,6 +332,8 @@ const NUMBERS = [
   ['maxAckDelay', 0, 2 ** 14 - 1],
   ['activeConnectionIdLimit', 0, MAX_BYTES],
   ['initialWindowPackets', 1, 10_000],
+  ['pmtudMaxProbes', 1, 100],
+  ['pathChallengeRecvMaxQueueLen', 1, 100],
   ['issuedConnectionIds', 0, 64],
 ] as const;
 
@@ -332,7 +341,7 @@ const NAMES: ReadonlySet<string> = new Set([
   ...['version', 'alpn', 'identity', 'verifyPeer', 'requireClientCertificate', 'requestOcsp', 'ciphers'],
   ...['groups', 'grease', 'handshakeTimeout', 'maxAmplificationFactor', 'statelessResetToken', 'idSource'],
   ...['provider', 'random', 'trace', 'pacing', 'disableActiveMigration', 'congestionControl'],
-  ...['preferredAddress', 'followPreferredAddress'],
+  ...['preferredAddress', 'followPreferredAddress', 'disableDcidReuse'],
   ...['datagrams', 'datagramFates', 'hystart', 'ecn'],
   ...SESSION_OPTION_NAMES,
   ...NUMBERS.map(([name]) => name),

@@ -23,6 +23,14 @@ export class PathHost implements PathsHost {
     return this.#parts.isServer;
   }
 
+  get maxPathResponses(): number {
+    return this.#parts.transport.pathChallengeRecvMaxQueueLen;
+  }
+
+  get refusesReuse(): boolean {
+    return this.#parts.transport.disableDcidReuse;
+  }
+
   get remoteIds(): RemoteIds {
     return this.#parts.remoteIds;
   }

@@ -8,9 +8,6 @@ import type { RemoteId } from './remote-ids.ts';
 
 export type PathState = 'unknown' | 'validating' | 'validated' | 'failed';
 
-/** PATH_RESPONSE frames that may wait on one path; with more challenges the oldest go (RFC 9000 §8.2.2). */
-export const MAX_PATH_RESPONSES = 3;
-
 /** PATH_CHALLENGE frames on one path whose answer still counts. */
 export const MAX_OUTSTANDING_CHALLENGES = 3;
 

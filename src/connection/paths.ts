@@ -5,7 +5,7 @@ import { type SocketAddress, sameAddress } from '../util/address.ts';
 import { copyBytes, equal } from '../util/bytes.ts';
 import { writePathChallenge, writePathResponse } from '../wire/frame-writer.ts';
 import { type PacketBuilder, type SendingPart, TokenKind } from './part.ts';
-import { MAX_OUTSTANDING_CHALLENGES, MAX_PATH_RESPONSES, type Path } from './path.ts';
+import { MAX_OUTSTANDING_CHALLENGES, type Path } from './path.ts';
 import { type PathEvent, PathEvents } from './path-events.ts';
 import type { RemoteId, RemoteIds } from './remote-ids.ts';
 
@@ -20,6 +20,10 @@ export const MAX_CHALLENGES = 3;
 
 export interface PathsHost {
   readonly isServer: boolean;
+  /** PATH_RESPONSE frames that may wait on one path; with more challenges the oldest go (RFC 9000 §8.2.2). */
+  readonly maxPathResponses: number;
+  /** No path is opened to an address for which the peer gave no id. */
+  readonly refusesReuse: boolean;
   readonly remoteIds: RemoteIds;
   makePath(
     id: number,
@@ -49,6 +53,8 @@ export class Paths implements SendingPart {
   readonly first: Path;
   active: Path;
   readonly events: PathEvents = new PathEvents();
+  /** Probe timeouts came on the active path, and nothing since. */
+  isSilent = false;
   /** PATH_CHALLENGE frames that came. */
   challengesReceived = 0;
   /** Where the peer seems to have gone; it becomes active once validated. */
@@ -74,7 +80,7 @@ export class Paths implements SendingPart {
    * Server: a path for an address that was not seen before. It is asked at once whether the client receives there, so
    * that the first packet to it has a PATH_CHALLENGE. `localSequence` is the number of the id that the packet came to.
    */
-  open(local: SocketAddress, remote: SocketAddress, localSequence: number, now: number): Path {
+  open(local: SocketAddress, remote: SocketAddress, localSequence: number, now: number): Path | null {
     let unvalidated = 0;
     for (const path of this.all) if (path.state !== 'validated') unvalidated++;
     if (unvalidated >= MAX_UNVALIDATED_PATHS) this.#dropOne((path) => path.state !== 'validated');
@@ -83,6 +89,7 @@ export class Paths implements SendingPart {
     // RFC 9000 §9.5: an id is not used on two paths, unless the peer gave no other.
     const fresh = this.#host.remoteIds.take();
     const id = fresh ?? this.active.remoteId;
+    if (fresh === null && id.connectionId.length > 0 && this.#host.refusesReuse) return null;
     const path = this.#add(local, remote, id, false, localSequence);
     this.#tell({ type: 'path-new', local, remote });
     if (other !== undefined && localSequence >= 0) {
@@ -123,6 +130,19 @@ export class Paths implements SendingPart {
     else if (path.state !== 'validating') this.validate(path, now);
   }
 
+  /**
+   * Nothing comes back on the active path. A client asks its other paths, and goes to the first that answers before the
+   * active one does.
+   */
+  onSilence(now: number): void {
+    if (this.#host.isServer || this.all.length === 1) return;
+    this.isSilent = true;
+    for (const path of this.all) {
+      const isAsked = path.deadline !== Number.POSITIVE_INFINITY;
+      if (path !== this.active && path.state === 'validated' && !isAsked) this.#challenge(path, now);
+    }
+  }
+
   /** The peer gave an id of ours up: paths that it used it on are over, but for the active one. */
   onLocalIdRetired(sequence: number): void {
     for (const path of [...this.all]) {
@@ -148,7 +168,7 @@ export class Paths implements SendingPart {
   /** PATH_CHALLENGE (RFC 9000 §8.2.2): answered on the path it came on, once, and never again. */
   onChallenge(path: Path, data: Uint8Array): boolean {
     this.challengesReceived++;
-    const isFull = path.responses.length >= MAX_PATH_RESPONSES;
+    const isFull = path.responses.length >= this.#host.maxPathResponses;
     // The newest are those that the peer still waits for.
     if (isFull) path.responses.shift();
     path.responses.push(copyBytes(data));
@@ -171,8 +191,9 @@ export class Paths implements SendingPart {
     // RFC 9000 §8.2.1: the peer receives there; whether it receives 1200 bytes is another question.
     if (!path.isChallengeFull) this.#challenge(path, now);
     if (path === this.#candidate) this.#follow(path, now);
-    else if (path.moveWhenValidated) this.#switch(path);
+    else if (path !== this.active && (path.moveWhenValidated || this.isSilent)) this.#switch(path);
     path.moveWhenValidated = false;
+    if (path === this.active) this.isSilent = false;
     if (path === this.active && !this.#host.isServer) this.#letGo();
     return true;
   }

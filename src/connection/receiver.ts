@@ -242,6 +242,7 @@ export class Receiver {
     if (space.acks.isDuplicate(number)) return void this.#drop('duplicate', end - payloadStart, now);
     const path = this.#path ?? this.#newPath(type, bytes, dcidStart, dcidLength, now);
     if (path === null) return;
+    if (path === parts.paths.active) parts.paths.isSilent = false;
     if (path.localSequence < 0 && type === PacketType.ONE_RTT)
       path.localSequence = parts.localIds.sequenceOf(bytes, dcidStart, dcidLength);
     const payloadEnd = end - 16;
@@ -312,7 +313,7 @@ export class Receiver {
     const { localIds, paths } = this.#parts;
     const sequence = localIds.isZeroLength ? -1 : localIds.sequenceOf(bytes, dcidStart, dcidLength);
     const path = paths.open(this.#to, this.#from, sequence, now);
-    path.bytesReceived = this.#datagramSize;
+    if (path !== null) path.bytesReceived = this.#datagramSize;
     this.#path = path;
     return path;
   }

@@ -38,7 +38,10 @@ export function runTimers(parts: ConnectionParts, now: number): void {
     closer.abandon(quicError(isLate ? 'ERR_QUIC_HANDSHAKE_TIMEOUT' : 'ERR_QUIC_IDLE_TIMEOUT'), true);
     return;
   }
-  if (now >= recovery.deadline) recovery.onTimeout(now);
+  if (now >= recovery.deadline) {
+    recovery.onTimeout(now);
+    if (recovery.ptoCount >= SILENT_TIMEOUTS) paths.onSilence(now);
+  }
   if (now >= paths.deadline) paths.onTimeout(now);
   parts.earlyData.onTimeout(now);
   if (now >= idle.keepAliveDeadline) {
@@ -48,3 +51,6 @@ export function runTimers(parts: ConnectionParts, now: number): void {
   parts.spaces[Space.APPLICATION]?.phases?.onTimeout(now);
   trace.detail?.updated(now);
 }
+
+/** Probe timeouts in a row after which a client asks its other paths. */
+const SILENT_TIMEOUTS = 2;

@@ -320,6 +320,73 @@ scenario('T15 RFC 9000 §21.5.3 a preferred address that is none is not written 
   }
 });
 
+scenario('C77 paths are added and removed one by one; with one that works the connection goes on', (seed) => {
+  const pair = establish({ seed, clientTransport: { keepAlive: 100 } });
+  const { client, pair: stage } = pair;
+  const server = serverOf(pair);
+  const [second, third] = [elsewhere(pair, 50001), elsewhere(pair, 50002)];
+  client.migration.probePath(second, stage.serverAddress, pair.now);
+  client.migration.probePath(third, stage.serverAddress, pair.now);
+  stage.client.wake();
+  stage.run(1000);
+  assert.deepEqual(
+    client.paths.all.map(({ state }) => state),
+    ['validated', 'validated', 'validated'],
+  );
+  const path = client.paths.find(second, stage.serverAddress);
+  assert.ok(path !== null);
+  client.paths.close(path);
+  stage.client.wake();
+  stage.run(500);
+  assert.equal(client.paths.all.length, 2);
+  // The first path dies without a word, in the middle of a transfer.
+  const { recv } = server;
+  let isDead = false;
+  server.recv = function (this: ConnectionCore, bytes, info, now) {
+    return isDead && info.from.port === stage.clientAddress.port
+      ? bytes.length
+      : recv.call(this, bytes, info, now);
+  };
+  const { recv: receive } = client;
+  client.recv = function (this: ConnectionCore, bytes, info, now) {
+    return isDead && info.to.port === stage.clientAddress.port
+      ? bytes.length
+      : receive.call(this, bytes, info, now);
+  };
+  pair.onServer = () => {
+    if (received(pair) > 200_000) isDead = true;
+  };
+  pair.fetch([MIB], 10_000);
+  assert.equal(isDead, true);
+  assert.equal(client.paths.active.local.port, 50002);
+  assert.equal(server.paths.active.remote.port, 50002);
+});
+
+scenario('C75 with disableDcidReuse no second path is opened for which there is no fresh id', (seed) => {
+  const pair = new TestPair({
+    seed,
+    clientTransport: { issuedConnectionIds: 1, keepAlive: 200, maxIdleTimeout: 3000 },
+    serverTransport: { disableDcidReuse: true },
+    scenario: { ...simpleP2p(), nat: { firstRebind: 1000 } },
+  });
+  pair.fetch([1000]);
+  pair.pair.run(10_000);
+  assert.equal(count(pair.serverEvents, 'path-new'), 0);
+  assert.equal(pair.client.closer.isTimedOut, true);
+});
+
+scenario('C75 ids of no length serve every path', (seed) => {
+  const pair = new TestPair({ seed, accept: () => ({ localId: new Uint8Array(0) }) });
+  pair.runUntil(() => pair.isEstablished);
+  pair.pair.run(500);
+  const next = elsewhere(pair, 50001);
+  pair.client.migration.migrate(next, pair.pair.serverAddress, pair.now);
+  pair.pair.client.wake();
+  pair.fetch([100_000]);
+  assert.equal(serverOf(pair).paths.active.remote.port, 50001);
+  assert.equal(count(pair.clientEvents, 'destination-id-reused'), 0);
+});
+
 scenario('C70 C72 two minutes of random migrations at 2 % loss: nothing is lost', (seed) => {
   const pair = establish({
     seed,

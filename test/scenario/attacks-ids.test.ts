@@ -1,8 +1,8 @@
 /** An authenticated peer that abuses paths and connection ids. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { DEFAULT_TRANSPORT_CONFIG } from '../../src/connection/config.ts';
 import { MAX_RETIREMENTS } from '../../src/connection/local-ids.ts';
-import { MAX_PATH_RESPONSES } from '../../src/connection/path.ts';
 import { MAX_PATHS } from '../../src/connection/paths.ts';
 import { RETIREMENTS_PER_ID } from '../../src/connection/remote-ids.ts';
 import { TransportErrorCode } from '../../src/errors.ts';
@@ -44,10 +44,13 @@ test('T1 RFC 9000 §8.2.2 100,000 PATH_CHALLENGE without an ACK leave a few answ
   };
   for (let sent = 0; sent < 100_000 && core.state.isOpen; sent += 100) {
     attack.hit(Array.from({ length: 100 }, (_, i) => challenge(sent + i)));
-    assert.ok(core.paths.active.responses.length <= MAX_PATH_RESPONSES);
+    assert.ok(core.paths.active.responses.length <= DEFAULT_TRANSPORT_CONFIG.pathChallengeRecvMaxQueueLen);
     attack.settle();
   }
-  assert.ok(responses <= (100_000 / 100) * MAX_PATH_RESPONSES, `${responses} responses`);
+  assert.ok(
+    responses <= (100_000 / 100) * DEFAULT_TRANSPORT_CONFIG.pathChallengeRecvMaxQueueLen,
+    `${responses} responses`,
+  );
   assert.ok(heapUsed() - before < 2 * 2 ** 20);
 });
 

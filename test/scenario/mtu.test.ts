@@ -172,3 +172,22 @@ scenario('C83 heavy random loss is no black hole', (seed) => {
   pair.fetch([1_000_000], 120_000);
   assert.equal(least, 1452);
 });
+
+scenario('C83 as many probes of a size are sent as the option says', (seed) => {
+  for (const pmtudMaxProbes of [1, 5]) {
+    const transport = { maxSendUdpPayloadSize: 1452, pmtudMaxProbes };
+    const pair = new TestPair({
+      seed,
+      clientTransport: transport,
+      serverTransport: transport,
+      scenario: simpleP2p({ mtu: 1220 + HEADERS }),
+    });
+    let probes = 0;
+    pair.pair.network.tap(({ kind, link, bytes }) => {
+      if (kind === 'sent' && link === 'client>server' && bytes.length === 1452) probes++;
+    });
+    pair.fetch([300_000]);
+    pair.pair.run(10_000);
+    assert.equal(probes, pmtudMaxProbes);
+  }
+});
