@@ -336,7 +336,9 @@ export class Connection extends ConnectionLogs {
       throw this.#refuse('ERR_QUIC_INVALID_PACKET', now);
     }
     const { type, version } = HEADER;
-    if (type < 0) throw this.#refuse('ERR_QUIC_UNKNOWN_VERSION', now);
+    const isKnown = (this.#config.versions ?? [this.#config.version]).includes(version);
+    if (type < 0 || (type === PacketType.INITIAL && !isKnown))
+      throw this.#refuse('ERR_QUIC_UNKNOWN_VERSION', now);
     if (type !== PacketType.INITIAL) throw this.#refuse('ERR_QUIC_INVALID_PACKET', now);
     const { dcidStart, dcidLength, scidStart, scidLength } = HEADER;
     const destinationId = copyBytes(datagram, dcidStart, dcidStart + dcidLength);
@@ -408,10 +410,11 @@ type ByRole = Pick<
 >;
 
 function connectionConfig(config: CoreConfig, changes: Partial<ByRole>): ConnectionConfig {
-  const { provider, random, trace, transport, version, cipherSuites, groups } = config;
+  const { provider, random, trace, transport, version, versions, cipherSuites, groups } = config;
   return {
     ...NO_ROLE,
-    ...{ provider, random, transport, version, cipherSuites, groups },
+    ...{ provider, random, transport, version, versions, cipherSuites, groups },
+    greaseQuicBit: config.greaseQuicBit,
     trace: trace ?? NO_TRACE,
     handshakeTimeout: config.handshakeTimeout,
     maxAmplificationFactor: config.maxAmplificationFactor,

@@ -159,6 +159,10 @@ export interface ConnectionConfig {
   transport: TransportConfig;
   /** QUIC version to start with. Default 1. */
   version: number;
+  /** Versions that the connection may have, preferred first (RFC 9368). Default the first alone. */
+  versions?: readonly number[] | undefined;
+  /** Takes and, where the peer does too, sends packets with any fixed bit (RFC 9287). Default false. */
+  greaseQuicBit?: boolean | undefined;
   /** TLS cipher suite and group codes, preferred first; default all. */
   cipherSuites: readonly number[] | undefined;
   groups: readonly number[] | undefined;

@@ -1,7 +1,6 @@
 // The sans-IO connection: owns its parts and the order in which they run, nothing else. Bytes, time and randomness come
 // in; bytes, deadlines and events go out (RFC 9000, RFC 9001, RFC 9002). New behaviour is a new part, not a branch here.
 
-import { initialKeys } from '../crypto/initial-keys.ts';
 import { type QuicError, quicError } from '../errors.ts';
 import { AckTracker } from '../recovery/ack-tracker.ts';
 import { Recovery } from '../recovery/recovery.ts';
@@ -9,7 +8,6 @@ import type { SocketAddress } from '../util/address.ts';
 import { Ring } from '../util/ring.ts';
 import { PacketType } from '../wire/packet-type.ts';
 import { DEFAULT_TRANSPORT_PARAMETERS, type TransportParameters } from '../wire/transport-parameters.ts';
-import { reservedVersionInfo, type VersionInfo, versionInfo } from '../wire/versions.ts';
 import { Closer } from './closer.ts';
 import type { ConnectionConfig, ServerAnswer, TransportConfig } from './config.ts';
 import type { ConnectionStart, ReceiveInfo, SendInfo } from './connection-io.ts';
@@ -40,6 +38,7 @@ import { BlockPool } from './streams/block-pool.ts';
 import { Streams } from './streams/streams.ts';
 import { nextDeadline, runTimers } from './timers.ts';
 import { Transmitter } from './transmitter.ts';
+import { firstVersion, VersionChoice } from './version-choice.ts';
 
 export class ConnectionCore implements ConnectionParts {
   readonly isServer: boolean;
@@ -54,7 +53,7 @@ export class ConnectionCore implements ConnectionParts {
   readonly remoteIds: RemoteIds;
   streams: Streams;
   readonly datagrams: Datagrams = new Datagrams(this);
-  readonly handshake: Handshake;
+  handshake: Handshake;
   readonly firstFlight: FirstFlight;
   readonly control: Control;
   readonly closer: Closer;
@@ -65,6 +64,7 @@ export class ConnectionCore implements ConnectionParts {
   readonly early: EarlyPackets = new EarlyPackets();
   readonly earlyData: EarlyData;
   readonly header: HeaderContext;
+  readonly versions: VersionChoice;
   remoteParameters: TransportParameters = DEFAULT_TRANSPORT_PARAMETERS;
   peerMaxUdpPayload: number = DEFAULT_TRANSPORT_PARAMETERS.maxUdpPayloadSize;
 
@@ -79,9 +79,8 @@ export class ConnectionCore implements ConnectionParts {
     this.config = config;
     this.transport = config.transport;
     this.trace = config.trace;
-    const version = versionInfo(config.version) ?? reservedVersionInfo(config.version);
-    if (version === undefined) throw quicError('ERR_QUIC_UNKNOWN_VERSION');
-    this.header = { version, localId: start.localId, token: usableToken(config.token) };
+    const version = firstVersion(config);
+    this.header = { version, original: version, localId: start.localId, token: usableToken(config.token) };
 
     this.spaces = [0, 1, 2].map((index) => new PacketNumberSpace(index, this.#makeAckTracker(index)));
     const application = this.spaces[Space.APPLICATION] as PacketNumberSpace;
@@ -116,6 +115,8 @@ export class ConnectionCore implements ConnectionParts {
     this.earlyData = new EarlyData(this);
     this.firstFlight = new FirstFlight(this, start.originalDestinationId ?? start.remoteId);
     this.paths = new Paths(pathHost, first);
+    const keyId = start.retrySourceId ?? start.originalDestinationId ?? start.remoteId;
+    this.versions = new VersionChoice(this, keyId);
     this.#receiver = new Receiver(this, start.retrySourceId ?? start.originalDestinationId);
     this.#transmitter = new Transmitter(this);
     this.handshake = new Handshake(this, {
@@ -123,12 +124,7 @@ export class ConnectionCore implements ConnectionParts {
       retrySourceId: start.retrySourceId,
       resetToken: start.resetToken,
     });
-    this.#setInitialKeys(
-      version,
-      start.originalDestinationId === null
-        ? start.remoteId
-        : (start.retrySourceId ?? start.originalDestinationId),
-    );
+    this.versions.setInitialKeys();
     this.handshake.start(now);
   }
 
@@ -321,8 +317,21 @@ export class ConnectionCore implements ConnectionParts {
     this.header.token = token;
     this.remoteIds.replaceFirst(sourceId);
     this.recovery.resetForRetry();
-    this.#setInitialKeys(this.header.version, sourceId);
+    this.versions.setInitialKeys(sourceId);
     this.spaces[Space.INITIAL]?.crypto.restart();
+  }
+
+  restart(now: number): void {
+    this.recovery.resetForRetry();
+    this.earlyData.onRestart();
+    this.versions.setInitialKeys();
+    this.spaces[Space.INITIAL]?.restartCrypto();
+    this.handshake = new Handshake(this, {
+      originalDestinationId: null,
+      retrySourceId: null,
+      resetToken: null,
+    });
+    this.handshake.start(now);
   }
 
   discardSpace(index: number): void {
@@ -375,13 +384,6 @@ export class ConnectionCore implements ConnectionParts {
       notices: config.streamNotices,
       onPending: (bit, pending) => application.setPending(bit, pending),
     });
-  }
-
-  #setInitialKeys(version: VersionInfo, id: Uint8Array): void {
-    const initial = this.spaces[Space.INITIAL] as PacketNumberSpace;
-    const { client, server } = initialKeys(this.config.provider, version, id);
-    initial.setSendKeys(this.isServer ? server : client);
-    initial.setReceiveKeys(this.isServer ? client : server);
   }
 
   #sendClose(out: Uint8Array, now: number): SendInfo | null {

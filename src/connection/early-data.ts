@@ -83,7 +83,7 @@ export class EarlyData {
   onOffer(offer: EarlyDataOffer, now: number): void {
     const parts = this.#parts;
     const { transport, header } = parts;
-    if (!keepsPromises(offer.ticketData, transport, header.version.version)) {
+    if (!keepsPromises(offer.ticketData, transport, header.original.version)) {
       parts.handshake.answerEarlyData(false, now);
       return;
     }
@@ -114,6 +114,13 @@ export class EarlyData {
         `${name} is less than 0-RTT was sent under`,
       );
     }
+  }
+
+  /** Another handshake begins, in a version that the session is not for: nothing counts as sent. */
+  onRestart(): void {
+    if (!this.canSend) return;
+    this.#onRejected();
+    this.#parts.emit({ type: 'early-data-result', accepted: false });
   }
 
   /** The handshake is complete: early packets may still be on their way for a while. */

@@ -2,7 +2,6 @@
 // Retry (RFC 9000 §17.2.5).
 
 import { verifyRetry } from '../crypto/retry-integrity.ts';
-import { quicError } from '../errors.ts';
 import { copyBytes, equal } from '../util/bytes.ts';
 import type { PacketHeader } from '../wire/header.ts';
 import type { ConnectionParts } from './parts.ts';
@@ -34,19 +33,16 @@ export class FirstFlight {
   }
 
   /** Whether the packet was heeded. */
-  onVersionNegotiation(header: PacketHeader, bytes: Uint8Array): boolean {
-    const { config, closer, isServer, localIds } = this.#parts;
+  onVersionNegotiation(header: PacketHeader, bytes: Uint8Array, now: number): boolean {
+    const { isServer, localIds, versions } = this.#parts;
     if (isServer || this.#answered || this.retrySourceId !== null) return false;
     const dcid = bytes.subarray(header.dcidStart, header.dcidStart + header.dcidLength);
     const scid = bytes.subarray(header.scidStart, header.scidStart + header.scidLength);
     if (!equal(dcid, localIds.current) || !equal(scid, this.originalDestinationId)) return false;
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    for (let at = header.tokenStart; at + 4 <= header.end; at += 4) {
-      // RFC 9000 §6.2: a list with the version that was tried is no honest answer.
-      if (view.getUint32(at) === config.version) return false;
-    }
-    closer.abandon(quicError('ERR_QUIC_VERSION_NEGOTIATION', { remote: true }), false);
-    return true;
+    const listed: number[] = [];
+    for (let at = header.tokenStart; at + 4 <= header.end; at += 4) listed.push(view.getUint32(at));
+    return versions.follow(listed, now);
   }
 
   /** Whether the packet was heeded. */

@@ -52,6 +52,7 @@ export class Handshake {
     this.#ids = ids;
     const { config } = parts;
     const { provider, random, cipherSuites, groups, sessions } = config;
+    const session = parts.versions.usable(sessions?.session);
     const shared = {
       provider,
       random,
@@ -73,7 +74,7 @@ export class Handshake {
           transportParameters: this.#encodeParameters(),
           verifyPeer: config.verifyPeer,
           requestOcsp: config.requestOcsp,
-          ...(sessions?.session === undefined ? {} : { session: sessions.session }),
+          ...(session === undefined ? {} : { session }),
           ...(sessions?.psks === undefined ? {} : { psks: sessions.psks }),
           earlyData: sessions?.earlyData === true,
           ...(config.identity === undefined ? {} : { identity: config.identity }),
@@ -185,6 +186,7 @@ export class Handshake {
         parts.earlyData.checkLimits(parameters);
         parts.setRemoteParameters(parameters);
         parts.trace.detail?.parametersReceived(now, parameters);
+        parts.versions.onPeerInformation(parameters.versionInformation);
         return;
       }
       case 'client-hello': {
@@ -235,12 +237,15 @@ export class Handshake {
     const parts = this.#parts;
     if (level === Level.EARLY) {
       parts.earlyData.install(
-        PacketKeys.fromSecret(parts.config.provider, parts.header.version, suite, secret),
+        PacketKeys.fromSecret(parts.config.provider, parts.header.original, suite, secret),
       );
       return;
     }
     const space = this.#space(level);
-    if (level === Level.HANDSHAKE) parts.recovery.setHandshakeKeysAvailable();
+    if (level === Level.HANDSHAKE) {
+      parts.recovery.setHandshakeKeysAvailable();
+      parts.versions.onHandshakeKeys();
+    }
     const keys = PacketKeys.fromSecret(parts.config.provider, parts.header.version, suite, secret);
     if (direction === 'send') space.setSendKeys(keys);
     else {
@@ -257,7 +262,8 @@ export class Handshake {
   }
 
   #encodeParameters(): Uint8Array {
-    const { transport, localIds, config, isServer } = this.#parts;
+    const { transport, localIds, config, isServer, versions } = this.#parts;
+    const versionInformation = versions.information;
     const { originalDestinationId, retrySourceId, resetToken } = this.#ids;
     const parameters: TransportParameters = {
       ...DEFAULT_TRANSPORT_PARAMETERS,
@@ -275,6 +281,8 @@ export class Handshake {
       activeConnectionIdLimit: transport.activeConnectionIdLimit,
       maxDatagramFrameSize: transport.maxDatagramFrameSize,
       initialSourceConnectionId: localIds.current,
+      greaseQuicBit: config.greaseQuicBit === true,
+      ...(versionInformation === undefined ? {} : { versionInformation }),
     };
     if (isServer) {
       if (originalDestinationId !== null) parameters.originalDestinationConnectionId = originalDestinationId;

@@ -13,6 +13,8 @@ import { type PacketNumberSpace, Space } from './space.ts';
 /** What the headers of all packets of a connection need. */
 export interface HeaderContext {
   version: VersionInfo;
+  /** Of the first flight, and of all 0-RTT packets (RFC 9369 §4.1). */
+  original: VersionInfo;
   localId: Uint8Array;
   /** Goes into every Initial of a client that was given one (RFC 9000 §8.1.2). */
   token: Uint8Array | null;
@@ -90,7 +92,7 @@ export class DatagramBuilder implements PacketBuilder {
       const type = LONG_TYPE_OF_SPACE[space.index] as PacketType;
       this.#lengthOffsets[i] = writeLongHeader(
         writer,
-        header.version,
+        type === PacketType.ZERO_RTT ? header.original : header.version,
         type,
         connectionId,
         header.localId,

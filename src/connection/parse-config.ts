@@ -26,8 +26,15 @@ import { parseSessions, SESSION_OPTION_NAMES, type SessionOptions } from './sess
  * its server unless told otherwise. Every field but `alpn` is optional. Sizes are bytes, times milliseconds.
  */
 export interface CoreOptions extends SessionOptions {
-  /** QUIC version to start with. Default 1. A reserved one (0x?a?a?a?a) forces version negotiation. */
+  /** QUIC version to start with. Default 1, or the first of `versions` if 1 is none of them. A reserved one (0x?a?a?a?a) forces version negotiation. */
   readonly version?: number;
+  /**
+   * Versions that a connection may have, preferred first: 1, and 0x6b3343cf for QUIC version 2. A server switches to the
+   * first of these that the client can too (RFC 9368). Default `version` alone, or 1 if that is a reserved one.
+   */
+  readonly versions?: readonly number[];
+  /** Takes and, where the peer does too, sends packets with any fixed bit (RFC 9287). Default false. */
+  readonly greaseQuicBit?: boolean;
   /** Application protocols, preferred first. There is no default: QUIC needs one. */
   readonly alpn: readonly string[];
   /**
@@ -138,6 +145,8 @@ export const CONGESTION_CONTROL_NAMES: readonly string[] = Object.keys(CONGESTIO
 /** Parsed options, for any number of connections. What is changed in the options afterwards has no effect. */
 export class CoreConfig {
   readonly version: number;
+  readonly versions: readonly number[] | undefined;
+  readonly greaseQuicBit: boolean;
   readonly alpn: readonly string[];
   readonly identity: Identity | undefined;
   /** Undefined where the default of the role counts. */
@@ -163,7 +172,9 @@ export class CoreConfig {
    */
   constructor(options: CoreOptions) {
     checkNames(options);
-    this.version = parseVersion(options.version);
+    this.versions = parseVersions(options.versions);
+    this.version = parseVersion(options.version, this.versions);
+    this.greaseQuicBit = boolean('greaseQuicBit', options.greaseQuicBit, false);
     this.alpn = parseAlpn(options.alpn);
     this.identity = parseIdentity(options.identity);
     this.verifyPeer = optional('verifyPeer', options.verifyPeer);
@@ -222,10 +233,25 @@ function parseTransport(options: CoreOptions): TransportConfig {
   return config;
 }
 
-function parseVersion(version: unknown): number {
-  if (version === undefined) return 1;
+function parseVersions(versions: unknown): readonly number[] | undefined {
+  if (versions === undefined) return undefined;
+  if (!Array.isArray(versions) || versions.length === 0)
+    throw invalidArgType('versions', 'a list of at least one version', versions);
+  for (const version of versions) {
+    if (versionInfo(number('versions', version, 1, 0xffff_ffff, 1)) !== undefined) continue;
+    throw quicError('ERR_QUIC_UNKNOWN_VERSION', {
+      message: `Option "versions" has 0x${version.toString(16)}; allowed are supported versions`,
+    });
+  }
+  return Object.freeze([...(versions as number[])]);
+}
+
+function parseVersion(version: unknown, versions: readonly number[] | undefined): number {
+  if (version === undefined)
+    return versions === undefined || versions.includes(1) ? 1 : (versions[0] as number);
   const parsed = number('version', version, 1, 0xffff_ffff, 1);
-  if (versionInfo(parsed) !== undefined || isReservedVersion(parsed)) return parsed;
+  const isOffered = versions?.includes(parsed) ?? versionInfo(parsed) !== undefined;
+  if (isOffered || isReservedVersion(parsed)) return parsed;
   throw quicError('ERR_QUIC_UNKNOWN_VERSION', {
     message: `Option "version" is 0x${parsed.toString(16)}; allowed are supported and reserved versions`,
   });
@@ -338,7 +364,17 @@ const NUMBERS = [
 ] as const;
 
 const NAMES: ReadonlySet<string> = new Set([
-  ...['version', 'alpn', 'identity', 'verifyPeer', 'requireClientCertificate', 'requestOcsp', 'ciphers'],
+  ...[
+    'versions',
+    'greaseQuicBit',
+    'version',
+    'alpn',
+    'identity',
+    'verifyPeer',
+    'requireClientCertificate',
+    'requestOcsp',
+    'ciphers',
+  ],
   ...['groups', 'grease', 'handshakeTimeout', 'maxAmplificationFactor', 'statelessResetToken', 'idSource'],
   ...['provider', 'random', 'trace', 'pacing', 'disableActiveMigration', 'congestionControl'],
   ...['preferredAddress', 'followPreferredAddress', 'disableDcidReuse'],

@@ -23,6 +23,7 @@ import type { RemoteIds } from './remote-ids.ts';
 import type { PacketNumberSpace } from './space.ts';
 import type { StateMachine } from './state.ts';
 import type { Streams } from './streams/streams.ts';
+import type { VersionChoice } from './version-choice.ts';
 
 export interface ConnectionParts extends SentPacketSink {
   readonly isServer: boolean;
@@ -49,6 +50,7 @@ export interface ConnectionParts extends SentPacketSink {
   readonly early: EarlyPackets;
   readonly earlyData: EarlyData;
   readonly header: HeaderContext;
+  readonly versions: VersionChoice;
   /** The peer's parameters; defaults until they arrived. */
   readonly remoteParameters: TransportParameters;
   /** The peer's max_udp_payload_size (RFC 9000 §18.2). */
@@ -68,6 +70,8 @@ export interface ConnectionParts extends SentPacketSink {
   onComplete(now: number): void;
   /** A Retry was heeded: the first flight goes out again to the new id, with the token. */
   onRetry(sourceId: Uint8Array, token: Uint8Array): void;
+  /** A Version Negotiation packet was heeded: the first flight is made anew, in the version of the header. */
+  restart(now: number): void;
   /** The handshake is confirmed (RFC 9001 §4.1.2). */
   onConfirmed(): void;
   /** The probe timeout of the active path without back-off, milliseconds. */

@@ -114,7 +114,8 @@ export class Receiver {
     const parts = this.#parts;
     const { type } = HEADER;
     if (type === PacketType.VERSION_NEGOTIATION) {
-      if (!parts.firstFlight.onVersionNegotiation(HEADER, bytes)) this.#drop('unexpected', end - start, now);
+      if (!parts.firstFlight.onVersionNegotiation(HEADER, bytes, now))
+        this.#drop('unexpected', end - start, now);
       return;
     }
     if (type === PacketType.ONE_RTT) {
@@ -125,7 +126,7 @@ export class Receiver {
       if ((HEADER.firstByte & 0x40) === 0) return void this.#unreadable(bytes, start, end, 'header', now);
       return void this.#oneRtt(bytes, start, end, now);
     }
-    if (type < 0 || HEADER.version !== parts.header.version.version)
+    if (type < 0 || !parts.versions.accepts(HEADER.version, type))
       return void this.#drop('unknown-version', end - start, now);
     if ((HEADER.firstByte & 0x40) === 0) return void this.#drop('header', end - start, now);
     if (!this.#isOurs(bytes)) return void this.#drop('connection-id', end - start, now);
@@ -149,7 +150,8 @@ export class Receiver {
     const space = parts.spaces[
       type === PacketType.INITIAL ? Space.INITIAL : Space.HANDSHAKE
     ] as PacketNumberSpace;
-    const { opener } = space;
+    const opener =
+      space.index === Space.INITIAL ? parts.versions.initialOpener(HEADER.version) : space.opener;
     if (opener === null) return void this.#keep(bytes, start, end, space, now);
     try {
       this.#long(bytes, start, end, space, opener, type, now);
@@ -183,6 +185,7 @@ export class Receiver {
       parts.remoteIds.replaceFirst(copyBytes(bytes, scidStart, scidStart + scidLength));
     }
     parts.firstFlight.onAuthenticPacket();
+    if (type !== PacketType.ZERO_RTT) parts.versions.onAuthenticPacket(HEADER.version);
     if (((bytes[start] as number) & 0x0c) !== 0) throw reservedBits();
     if (space.index === Space.HANDSHAKE && parts.isServer) {
       // RFC 9000 §8.1: who can answer in Handshake keys got our Initial. RFC 9001 §4.9.1: it needs those no more.

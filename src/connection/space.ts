@@ -28,12 +28,18 @@ export class PacketNumberSpace {
   constructor(index: number, acks: AckTracker) {
     this.index = index;
     this.acks = acks;
-    this.crypto = new CryptoStream(index, (pending) => this.setPending(PartBit.CRYPTO, pending));
+    this.crypto = this.#makeCrypto();
   }
 
   setPending(bit: number, pending: boolean): void {
     if (pending) this.pending |= bit;
     else this.pending &= ~bit;
+  }
+
+  /** Another handshake begins: nothing of the first one is sent or expected any more. */
+  restartCrypto(): void {
+    this.setPending(PartBit.CRYPTO, false);
+    this.crypto = this.#makeCrypto();
   }
 
   setSendKeys(keys: PacketKeys): void {
@@ -66,6 +72,10 @@ export class PacketNumberSpace {
 
   get canReceive(): boolean {
     return this.opener !== null || this.phases?.canOpen === true;
+  }
+
+  #makeCrypto(): CryptoStream {
+    return new CryptoStream(this.index, (pending) => this.setPending(PartBit.CRYPTO, pending));
   }
 
   discard(): void {

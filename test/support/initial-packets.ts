@@ -7,7 +7,7 @@ import { Frame } from '../../src/wire/frame.ts';
 import { readFrame } from '../../src/wire/frame-reader.ts';
 import { PacketHeader, PacketType, readHeader, writeLongHeader } from '../../src/wire/header.ts';
 import { Reader } from '../../src/wire/reader.ts';
-import { VERSION_1 as VERSION } from '../../src/wire/versions.ts';
+import { VERSION_1 as VERSION, versionInfo } from '../../src/wire/versions.ts';
 import { Writer } from '../../src/wire/writer.ts';
 
 export interface InitialPacket {
@@ -33,7 +33,8 @@ export function openInitial(
   const bytes = datagram.slice();
   const header = new PacketHeader();
   if (!readHeader(bytes, 0, bytes.length, 8, header) || header.type !== PacketType.INITIAL) return null;
-  const opener = initialKeys(nodeProvider, VERSION, keyId)[sender].opener();
+  const version = versionInfo(header.version) ?? VERSION;
+  const opener = initialKeys(nodeProvider, version, keyId)[sender].opener();
   const numberAt = header.packetNumberOffset;
   opener.unmask(bytes, 0, numberAt);
   const numberLength = (bytes[0] & 3) + 1;
