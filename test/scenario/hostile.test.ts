@@ -8,11 +8,13 @@ import type { ConnectionCore } from '../../src/connection/connection.ts';
 import { MAX_UNVALIDATED_PATHS } from '../../src/connection/paths.ts';
 import type { RandomSource } from '../../src/crypto/provider.ts';
 import { seededRandom } from '../../src/crypto/random.ts';
+import { concat } from '../../src/util/bytes.ts';
+import { Attack } from '../support/attack.ts';
 import { clientCore, echo, serverCore } from '../support/cores.ts';
 import { CLIENT, Duel, SERVER, type Sent } from '../support/duel.ts';
 import { fuzzFrames } from '../support/frame-fuzz.ts';
 import { HostilePeer } from '../support/hostile-peer.ts';
-import { mutate, pick } from '../support/mutations.ts';
+import { mutate, pick, bytes as randomBytes } from '../support/mutations.ts';
 import { withSeed } from '../support/scenario.ts';
 
 const TOTAL = Number(process.env.QUAYSIDE_HOSTILE ?? 10_000);
@@ -36,6 +38,15 @@ test('frames of an authenticated client that make no sense close its connection 
 test('frames of an authenticated server that make no sense close its connection at most', () => {
   fuzz('server', Math.ceil(TOTAL * 0.1));
 });
+
+for (const role of ['client', 'server'] as const) {
+  test(`TLS messages of a ${role} with flipped, lost and added bytes end the handshake with the peer's fault`, () => {
+    const total = Math.ceil(TOTAL * 0.03);
+    for (let round = 0; round < total; round++) {
+      withSeed(FIRST_SEED + round, (seed) => mutateTls(role, seed));
+    }
+  });
+}
 
 test('P6 every datagram of a conversation cut off at every byte harms nothing', () => {
   const pair = new CoreDuel(FIRST_SEED);
@@ -100,6 +111,60 @@ function fuzzOne(role: 'client' | 'server', seed: number, limit: number): number
   const { error } = target.closer;
   if (error !== null) assert.ok(ENDS.has(error.code), `${error.code}: ${error.message}`);
   return sent;
+}
+
+/** One handshake in which one message of the peer is not what it should be. */
+function mutateTls(role: 'client' | 'server', seed: number): void {
+  const random = seededRandom(`tls ${role} ${seed}`);
+  let untilBad = random.integer(role === 'client' ? 2 : 5);
+  const attack = new Attack({
+    seed,
+    role,
+    establish: false,
+    peer: {
+      editMessage: (_level, bytes) => (untilBad-- === 0 ? mutateMessage(bytes, random) : bytes),
+    },
+  });
+  const { duel, peer } = attack;
+  duel.run(() => attack.closedWith !== null || (peer.isEstablished && attack.core.handshake.isConfirmed), 80);
+  const code = attack.closedWith;
+  const reason = attack.core.closer.local?.reason;
+  // 0x150 is the alert internal_error: it would be ours.
+  assert.ok(code !== 1 && code !== 0x150, `closed with ${code}: ${reason}`);
+  for (const error of duel.errors) assert.notEqual(error.code, 'ERR_QUIC_INTERNAL_ERROR', error.message);
+}
+
+function mutateMessage(message: Uint8Array, random: RandomSource): Uint8Array {
+  const bad = message.slice();
+  switch (random.integer(5)) {
+    case 0:
+      return bad.subarray(0, 1 + random.integer(bad.length - 1));
+    case 1: {
+      // Bytes in the middle, with the length of the message put right.
+      const at = 4 + random.integer(bad.length - 3);
+      const more = randomBytes(random, 1 + random.integer(40));
+      return withLength(concat([bad.subarray(0, at), more, bad.subarray(at)]));
+    }
+    case 2: {
+      const at = 4 + random.integer(bad.length - 3);
+      return withLength(concat([bad.subarray(0, at), bad.subarray(at + random.integer(20))]));
+    }
+    default:
+      for (let count = 1 + random.integer(3); count > 0; count--) {
+        const at = random.integer(bad.length);
+        bad[at] =
+          random.integer(2) === 0 ? random.integer(256) : (bad[at] as number) ^ (1 << random.integer(8));
+      }
+      return bad;
+  }
+}
+
+/** A handshake message with its 24-bit length as it is. */
+function withLength(message: Uint8Array): Uint8Array {
+  if (message.length < 4) return message;
+  const length = message.length - 4;
+  message.set([(length >> 16) & 0xff, (length >> 8) & 0xff, length & 0xff], 1);
+  return message;
 }
 
 /** Junk to both sides at one stage; then the handshake goes on and a message is echoed. */
