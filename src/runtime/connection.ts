@@ -2,7 +2,7 @@
 // DrivenConnection; knows no packets and no sockets.
 
 import type { ConnectionCore } from '../connection/connection.ts';
-import type { DatagramCounters, DatagramFate } from '../connection/datagrams.ts';
+import type { DatagramFate } from '../connection/datagrams.ts';
 import type { ConnectionEvent } from '../connection/events.ts';
 import type { PathEvent } from '../connection/path-events.ts';
 import { StreamNotice } from '../connection/streams/streams.ts';
