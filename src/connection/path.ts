@@ -33,6 +33,8 @@ export class Path {
   localSequence: number;
   /** How many moves came before the one that left this path; 0 if it was never left. */
   leftAt = 0;
+  /** It was validated before, and the owner knows. */
+  wasValidated = false;
   /** Everything moves here once the path is validated. */
   moveWhenValidated = false;
 

@@ -66,6 +66,7 @@ export class Paths implements SendingPart {
     this.#host = host;
     this.all = [first];
     this.first = first;
+    first.wasValidated = true;
     this.active = first;
   }
 
@@ -186,7 +187,9 @@ export class Paths implements SendingPart {
     path.addressValidated = true;
     if (path.state !== 'validated') {
       path.state = 'validated';
-      this.#tell({ type: 'path-validated', local: path.local, remote: path.remote });
+      // A path that the peer left is asked again; that it still works is no news.
+      if (!path.wasValidated) this.#tell({ type: 'path-validated', local: path.local, remote: path.remote });
+      path.wasValidated = true;
     }
     // RFC 9000 §8.2.1: the peer receives there; whether it receives 1200 bytes is another question.
     if (!path.isChallengeFull) this.#challenge(path, now);
@@ -332,9 +335,7 @@ export class Paths implements SendingPart {
     const others = this.all.filter((path) => path !== this.active && path.state !== 'failed');
     others.sort((a, b) => b.leftAt - a.leftAt);
     return (
-      others.find((path) => path.state === 'validated') ??
-      others.find((path) => path.addressValidated && path.leftAt > 0) ??
-      null
+      others.find((path) => path.state === 'validated') ?? others.find((path) => path.wasValidated) ?? null
     );
   }
 
