@@ -7,11 +7,11 @@ import {
 import { ConnectionCore } from '../../src/connection/connection.ts';
 import { nodeProvider } from '../../src/crypto/node-provider.ts';
 import { seededRandom } from '../../src/crypto/random.ts';
-import { NO_TRACE } from '../../src/trace/trace.ts';
 import type { SocketAddress } from '../../src/util/address.ts';
 import { PacketHeader, PacketType, readHeader } from '../../src/wire/header.ts';
 import { seededIdentity } from './certificates.ts';
 import { ROOMY } from './core-pair.ts';
+import { loggedTrace } from './logged-trace.ts';
 
 export interface CoreOptions {
   seed: number | string;
@@ -32,7 +32,7 @@ function baseConfig(seed: string): ConnectionConfig {
   return {
     provider: nodeProvider,
     random,
-    trace: NO_TRACE,
+    trace: loggedTrace(),
     transport: { ...DEFAULT_TRANSPORT_CONFIG, ...ROOMY },
     version: 1,
     cipherSuites: undefined,
