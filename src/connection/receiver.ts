@@ -312,7 +312,8 @@ export class Receiver {
 
   /** A path for an address that was not seen before; asked only for packets that are authentic and no replays. */
   #newPath(type: number, bytes: Uint8Array, dcidStart: number, dcidLength: number, now: number): Path | null {
-    if (type !== PacketType.ONE_RTT) return null;
+    // Nobody can be answered at port 0; a source like that was made up (RFC 9000 §21.5).
+    if (type !== PacketType.ONE_RTT || this.#from.port === 0) return null;
     const { localIds, paths } = this.#parts;
     const sequence = localIds.isZeroLength ? -1 : localIds.sequenceOf(bytes, dcidStart, dcidLength);
     const path = paths.open(this.#to, this.#from, sequence, now);
