@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { decodeSession, encodeSession } from '../../src/tls/session.ts';
 import { PacketType } from '../../src/wire/header.ts';
 import { SessionStage, ticketKeys } from '../support/session-stage.ts';
 
@@ -70,4 +71,51 @@ test('L87 an external PSK replaces the certificates, and a wrong secret ends the
   wrong.runUntil(() => wrong.client.state.value === 'draining' || wrong.client.state.value === 'closed');
   // decrypt_error
   assert.equal(wrong.client.closer.remote?.errorCode, 0x133n);
+});
+
+test('S5 a forged ticket costs a full handshake, a binder of another secret the connection', () => {
+  const stage = new SessionStage();
+  const session = decodeSession(stage.first({ seed: 10 }));
+  for (const at of [0, 10, 40, session.ticket.length - 1]) {
+    const ticket = session.ticket.slice();
+    ticket[at] = (ticket[at] as number) ^ 0x40;
+    const forged = stage.pair({
+      seed: `forged ${at}`,
+      session: encodeSession({ ...session, ticket }),
+      earlyData: true,
+    });
+    forged.request(2, 400);
+    forged.runUntil(() => forged.serverApp?.whole === 2 && forged.isEstablished);
+    assert.equal(forged.earlyData, 'rejected');
+    assert.ok(!forged.client.handshake.engine.resumed);
+    assert.equal(forged.serverApp?.bytesRead, 800);
+  }
+  const secret = session.secret.map((byte) => byte ^ 1);
+  const wrong = stage.pair({
+    seed: 'binder',
+    session: encodeSession({ ...session, secret }),
+    earlyData: true,
+  });
+  wrong.request(2, 400);
+  wrong.runUntil(() => !wrong.client.state.isOpen);
+  // decrypt_error
+  assert.equal(wrong.client.closer.remote?.errorCode, 0x133n);
+  assert.equal(wrong.serverApp?.bytesRead ?? 0, 0);
+});
+
+test('S5 early data of a session that is older or younger than the client says are rejected', () => {
+  const stage = new SessionStage();
+  const session = decodeSession(stage.first({ seed: 11 }));
+  for (const lie of [-60_000, 60_000]) {
+    // Older by having got it earlier; younger by what is added to the age on the wire.
+    const aged =
+      lie > 0
+        ? { ...session, receivedAt: session.receivedAt - lie }
+        : { ...session, ageAdd: (session.ageAdd + lie) >>> 0 };
+    const pair = stage.pair({ seed: `age ${lie}`, session: encodeSession(aged), earlyData: true });
+    pair.request(1, 400);
+    pair.runUntil(() => pair.serverApp?.whole === 1 && pair.isEstablished);
+    assert.equal(pair.earlyData, 'rejected');
+    assert.ok(pair.client.handshake.engine.resumed);
+  }
 });
