@@ -221,9 +221,11 @@ scenario('C72 an upload goes on when the NAT forgets while the window is full', 
     pair.wake();
     pair.pair.run(200 + 7 * seed);
     pair.pair.nat?.rebind();
+    const from = pair.now;
+    pair.runUntil(() => core(pair).paths.active.id > 0, 10_000);
+    // A probe timeout until the client is heard again, and a round trip for the question and its answer.
+    assert.ok(pair.now - from < 200, `followed after ${pair.now - from} ms (seed ${seed})`);
     pair.runUntil(() => pair.serverApp?.received.get(id)?.fin === true, 10_000);
-    console.log(pair.now);
-    assert.ok(pair.now < 5_000, `took ${pair.now} ms (seed ${seed})`);
   }
 });
 
