@@ -17,13 +17,13 @@ export const MAX_CRYPTO_PIECES = 1024;
 export class CryptoStream implements SendingPart {
   readonly #space: number;
   readonly #setPending: (pending: boolean) => void;
-  #out: Uint8Array = new Uint8Array(0);
+  #out: Uint8Array = NOTHING;
   #outLength = 0;
   readonly #unsent = new RangeSet();
   readonly #acked = new RangeSet();
 
   #readOffset = 0;
-  #held: Uint8Array | null = null;
+  #held: Uint8Array = NOTHING;
   #heldRanges: RangeSet | null = null;
 
   constructor(space: number, setPending: (pending: boolean) => void) {
@@ -90,8 +90,8 @@ export class CryptoStream implements SendingPart {
   }
 
   /**
-   * Takes a CRYPTO frame's data, returns whether any of it was new, and gives out what is now in order, piece by piece. The bytes handed to `deliver` are
-   * valid only during the call. Throws CRYPTO_BUFFER_EXCEEDED (RFC 9000 §7.5).
+   * Takes a CRYPTO frame's data, returns whether any of it was new, and gives out what is now in order, piece by piece.
+   * The bytes handed to `deliver` are valid only during the call. Throws CRYPTO_BUFFER_EXCEEDED (RFC 9000 §7.5).
    */
   receive(
     offset: number,
@@ -111,8 +111,8 @@ export class CryptoStream implements SendingPart {
       this.#deliverHeld(deliver);
       return true;
     }
-    this.#held ??= new Uint8Array(MAX_CRYPTO_BUFFER);
     this.#heldRanges ??= new RangeSet();
+    this.#makeRoom(end - this.#readOffset, this.#heldRanges);
     this.#hold(offset, bytes, start, length);
     const added = this.#heldRanges.add(offset, end);
     if (this.#heldRanges.size > MAX_CRYPTO_PIECES) throw exceeded('too many separate pieces');
@@ -127,25 +127,43 @@ export class CryptoStream implements SendingPart {
   #deliverHeld(deliver: (bytes: Uint8Array) => void): void {
     const ranges = this.#heldRanges;
     const held = this.#held;
-    if (ranges === null || held === null) return;
+    if (ranges === null) return;
     while (!ranges.isEmpty() && ranges.start(0) <= this.#readOffset) {
       // The ring may wrap: each turn gives out at most up to its end.
-      const at = this.#readOffset % MAX_CRYPTO_BUFFER;
-      const length = Math.min(ranges.end(0) - this.#readOffset, MAX_CRYPTO_BUFFER - at);
+      const at = this.#readOffset % held.length;
+      const length = Math.min(ranges.end(0) - this.#readOffset, held.length - at);
       ranges.remove(0, this.#readOffset + length);
       this.#readOffset += length;
       deliver(held.subarray(at, at + length));
     }
     if (ranges.isEmpty()) {
-      this.#held = null;
+      this.#held = NOTHING;
       this.#heldRanges = null;
     }
   }
 
+  /** The ring holds `span` bytes from the read offset on; it is no larger than what came asks for. */
+  #makeRoom(span: number, ranges: RangeSet): void {
+    const old = this.#held;
+    if (span <= old.length) return;
+    let size = Math.max(old.length, MIN_HELD);
+    while (size < span) size *= 2;
+    this.#held = new Uint8Array(size);
+    for (let i = 0; i < ranges.size; i++) {
+      // A piece may wrap in either ring.
+      for (let offset = ranges.start(i); offset < ranges.end(i); ) {
+        const at = offset % old.length;
+        const length = Math.min(ranges.end(i) - offset, old.length - at);
+        this.#hold(offset, old, at, length);
+        offset += length;
+      }
+    }
+  }
+
   #hold(offset: number, bytes: Uint8Array, start: number, length: number): void {
-    const held = this.#held as Uint8Array;
-    const at = offset % MAX_CRYPTO_BUFFER;
-    const first = Math.min(length, MAX_CRYPTO_BUFFER - at);
+    const held = this.#held;
+    const at = offset % held.length;
+    const first = Math.min(length, held.length - at);
     held.set(bytes.subarray(start, start + first), at);
     if (first < length) held.set(bytes.subarray(start + first, start + length), 0);
   }
@@ -158,12 +176,17 @@ export class CryptoStream implements SendingPart {
 
   // Offsets go on for as long as the space lives, so only the bytes are let go, not their count.
   #releaseOut(): void {
-    if (this.#space === 2) this.#out = new Uint8Array(0);
+    if (this.#space === 2) this.#out = NOTHING;
   }
 }
 
 /** A CRYPTO frame smaller than this waits for the next packet, unless it is the end of the data. */
 const MIN_PIECE = 16;
+
+/** The reassembly ring begins with this many bytes; its size is a power of two up to `MAX_CRYPTO_BUFFER`. */
+const MIN_HELD = 4096;
+
+const NOTHING: Uint8Array = new Uint8Array(0);
 
 function exceeded(reason: string): TransportError {
   return new TransportError(TransportErrorCode.CRYPTO_BUFFER_EXCEEDED, FRAME.CRYPTO, reason);

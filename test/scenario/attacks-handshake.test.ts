@@ -347,6 +347,15 @@ test('T21 RFC 9000 §12.4 lengths that go past the end of the packet', () => {
   }
 });
 
+test('P13 one byte of a ClientHello out of place costs a server a few kilobytes, not its limit', () => {
+  const attacks = Array.from({ length: 50 }, (_, i) => new Attack({ seed: `gap ${i}`, establish: false }));
+  const datagrams = attacks.map(({ peer }) => peer.initial(frame((w) => writeCrypto(w, 1000, one))));
+  const before = heapUsed();
+  attacks.forEach((attack, i) => void attack.throw(datagrams[i] as Uint8Array));
+  const each = (heapUsed() - before) / attacks.length;
+  assert.ok(each < 50_000, `${each} bytes for each`);
+});
+
 /** A packet that is for nobody here: an Initial, a Handshake packet, one of another version, a short one. */
 function strangerPacket(kind: number, random: { fill(into: Uint8Array): void }): Uint8Array {
   const packet = new Uint8Array(60);
