@@ -89,6 +89,6 @@ function read(file: string): ParsedQlog {
   }
   const log = parseQlogSequence(text);
   if (log === null) throw new CliError(`${oneLine(file)} is no qlog`, ExitCode.FAILED);
-  if (log.skipped > 0) warn(`${log.skipped} records could not be read`);
+  if (log.skipped > 0) warn(`records that could not be read: ${log.skipped}`);
   return log;
 }
