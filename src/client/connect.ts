@@ -70,6 +70,8 @@ export interface ConnectOptions extends TransportOptions, CryptoOptions, QlogOpt
   onSession?: (session: Uint8Array) => void;
   /** External keys to offer, preferred first. */
   psks?: readonly ExternalPsk[];
+  /** QUIC versions, preferred first; ignored with `endpoint`, which has its own. Default 1 alone. */
+  versions?: EndpointOptions['versions'];
   environment?: EndpointOptions['environment'];
 }
 
@@ -111,9 +113,11 @@ async function attempt(
   memory: ServerMemory,
   options: ConnectOptions,
 ): Promise<QuicConnection> {
-  const { signal, environment } = options;
+  const { signal, environment, versions } = options;
   const own = options.endpoint === undefined;
-  const endpoint = options.endpoint ?? new QuicEndpoint(environment === undefined ? {} : { environment });
+  const endpoint =
+    options.endpoint ??
+    new QuicEndpoint({ ...(environment && { environment }), ...(versions && { versions }) });
   let connection: QuicConnection | null = null;
   try {
     if (own) await endpoint.bindTo(address);
@@ -254,6 +258,7 @@ const OPTION_NAMES: ReadonlySet<string> = new Set([
   'endpoint',
   'signal',
   'onKeyLog',
+  'versions',
   'environment',
   ...MEMORY_OPTION_NAMES,
 ]);

@@ -1,7 +1,9 @@
 // The stream calls of the public core, with quiche's semantics: `null` is its "Done" where a value is due, `false` where
 // none is. Adds nothing to the streams part but the public face.
 
+import { invalidArgType, invalidArgValue, outOfRange } from '../errors.ts';
 import type { ConnectionCore } from './connection.ts';
+import { DEADLINE_ERROR_CODE, type DeadlineAction } from './stream-deadlines.ts';
 import type { ReadResult, StreamChunk, StreamDirection } from './streams/streams.ts';
 
 /**
@@ -114,6 +116,38 @@ export abstract class ConnectionStreams {
   /** What was attached; undefined if nothing was, or if the stream is unknown. */
   getStreamData(streamId: number): unknown {
     return this.core.streams.getStreamData(streamId);
+  }
+
+  /**
+   * So many milliseconds from `now` until something happens to a stream that is not over on both sides then: `'reset'`
+   * resets and stops it, with `errorCode`, default 0xff; `'notify'` gives a 'stream-deadline' event; `'both'`, the
+   * default, does both. Replaces an earlier deadline. False for a stream that is unknown or over.
+   */
+  setStreamDeadline(
+    streamId: number,
+    milliseconds: number,
+    now: number,
+    options: { readonly action?: DeadlineAction; readonly errorCode?: number | bigint } = {},
+  ): boolean {
+    const { action = 'both', errorCode = DEADLINE_ERROR_CODE } = options;
+    if (typeof milliseconds !== 'number')
+      throw invalidArgType('milliseconds', 'of type number', milliseconds);
+    if (!(milliseconds >= 0 && milliseconds < Infinity))
+      throw outOfRange('milliseconds', '>= 0', milliseconds);
+    if (!['notify', 'reset', 'both'].includes(action)) {
+      throw invalidArgValue('action', action, "must be of 'notify', 'reset', 'both'");
+    }
+    return this.core.deadlines.set(streamId, now + milliseconds, action, errorCode);
+  }
+
+  /** Forgets the stream's deadline. False if there is none. */
+  cancelStreamDeadline(streamId: number): boolean {
+    return this.core.deadlines.cancel(streamId);
+  }
+
+  /** Milliseconds until the stream's deadline, 0 if it is due; null if there is none. */
+  streamDeadline(streamId: number, now: number): number | null {
+    return this.core.deadlines.remaining(streamId, now);
   }
 
   /** Opens the next stream of ours. Null at the peer's limit, of which the peer is told. */

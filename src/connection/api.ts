@@ -335,12 +335,11 @@ export class Connection extends ConnectionLogs {
     if (!readHeader(datagram, 0, datagram.length, start.localId.length, HEADER)) {
       throw this.#refuse('ERR_QUIC_INVALID_PACKET', now);
     }
-    const { type, version } = HEADER;
-    const isKnown = (this.#config.versions ?? [this.#config.version]).includes(version);
-    if (type < 0 || (type === PacketType.INITIAL && !isKnown))
-      throw this.#refuse('ERR_QUIC_UNKNOWN_VERSION', now);
+    const { type, version, dcidStart, dcidLength, scidStart, scidLength } = HEADER;
+    const versions = this.#config.versions ?? [this.#config.version];
+    const isUnknown = type === PacketType.INITIAL ? !versions.includes(version) : type < 0;
+    if (isUnknown) throw this.#refuse('ERR_QUIC_UNKNOWN_VERSION', now);
     if (type !== PacketType.INITIAL) throw this.#refuse('ERR_QUIC_INVALID_PACKET', now);
-    const { dcidStart, dcidLength, scidStart, scidLength } = HEADER;
     const destinationId = copyBytes(datagram, dcidStart, dcidStart + dcidLength);
     const isRetried = start.retrySourceId !== null;
     if (!isRetried && dcidLength < MIN_FIRST_DCID_LENGTH) throw this.#refuse('ERR_QUIC_INVALID_PACKET', now);

@@ -52,6 +52,8 @@ export interface TransportConfig {
   hystart: boolean;
   /** Datagrams are marked as ECN-capable while the path shows that it carries marks. Default false. */
   ecn: boolean;
+  /** 1-RTT packets show the round trip to those on the way, on 15 of 16 paths (RFC 9000 §17.4). Default false. */
+  spinBit: boolean;
   /** Default 10 (RFC 9002 §7.2). */
   initialWindowPackets: number;
   pacing: boolean;
@@ -95,6 +97,7 @@ export const DEFAULT_TRANSPORT_CONFIG: TransportConfig = {
   congestionControl: 'cubic',
   hystart: true,
   ecn: false,
+  spinBit: false,
   initialWindowPackets: 10,
   pacing: true,
   keepAlive: 0,

@@ -34,6 +34,7 @@ import { RemoteIds } from './remote-ids.ts';
 import { SentTokens } from './sent-tokens.ts';
 import { PacketNumberSpace, Space } from './space.ts';
 import { StateMachine } from './state.ts';
+import { StreamDeadlines } from './stream-deadlines.ts';
 import { BlockPool } from './streams/block-pool.ts';
 import { Streams } from './streams/streams.ts';
 import { nextDeadline, runTimers } from './timers.ts';
@@ -52,6 +53,7 @@ export class ConnectionCore implements ConnectionParts {
   readonly localIds: LocalIds;
   readonly remoteIds: RemoteIds;
   streams: Streams;
+  readonly deadlines: StreamDeadlines = new StreamDeadlines(this);
   readonly datagrams: Datagrams = new Datagrams(this);
   handshake: Handshake;
   readonly firstFlight: FirstFlight;
@@ -80,7 +82,13 @@ export class ConnectionCore implements ConnectionParts {
     this.transport = config.transport;
     this.trace = config.trace;
     const version = firstVersion(config);
-    this.header = { version, original: version, localId: start.localId, token: usableToken(config.token) };
+    this.header = {
+      version,
+      original: version,
+      localId: start.localId,
+      token: usableToken(config.token),
+      quicBit: null,
+    };
 
     this.spaces = [0, 1, 2].map((index) => new PacketNumberSpace(index, this.#makeAckTracker(index)));
     const application = this.spaces[Space.APPLICATION] as PacketNumberSpace;
@@ -278,6 +286,8 @@ export class ConnectionCore implements ConnectionParts {
   setRemoteParameters(parameters: TransportParameters): void {
     this.remoteParameters = parameters;
     this.peerMaxUdpPayload = parameters.maxUdpPayloadSize;
+    // RFC 9287 §3.1: only with a peer that says that it can take it.
+    if (parameters.greaseQuicBit && this.config.greaseQuicBit) this.header.quicBit = this.config.random;
     this.recovery.maxAckDelay = parameters.maxAckDelay;
     this.localIds.setPeerLimit(parameters.activeConnectionIdLimit);
     this.streams.setPeerParameters(parameters);

@@ -44,6 +44,8 @@ export type ConnectionEvent =
   | PathEvent
   /** Client: the server wants to be reached elsewhere from now on (RFC 9000 §9.6); each address may be missing. */
   | { type: 'preferred-address'; ipv4: SocketAddress | null; ipv6: SocketAddress | null }
+  /** The deadline of a stream has passed, see `setStreamDeadline`; `isReset`: and the stream was reset for it. */
+  | { type: 'stream-deadline'; streamId: number; isReset: boolean }
   /** Closing or draining began; `error` says who and why. */
   | { type: 'closing'; error: QuicError }
   /** The end: nothing will happen any more. */

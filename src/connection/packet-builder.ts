@@ -1,9 +1,15 @@
 // One datagram under construction: up to three coalesced packets (RFC 9000 §12.2), their headers, room, padding and
 // sealing. Keeps the tokens of each packet until the datagram is finished. Knows no frame but PADDING.
 
-import { TAG_LENGTH } from '../crypto/provider.ts';
+import { type RandomSource, TAG_LENGTH } from '../crypto/provider.ts';
 import type { Trace } from '../trace/trace.ts';
-import { PacketType, packetNumberLength, writeLongHeader, writeShortHeader } from '../wire/header.ts';
+import {
+  FIXED_BIT,
+  PacketType,
+  packetNumberLength,
+  writeLongHeader,
+  writeShortHeader,
+} from '../wire/header.ts';
 import type { VersionInfo } from '../wire/versions.ts';
 import { Writer } from '../wire/writer.ts';
 import { type Intent, type PacketBuilder, TokenKind } from './part.ts';
@@ -15,6 +21,8 @@ export interface HeaderContext {
   version: VersionInfo;
   /** Of the first flight, and of all 0-RTT packets (RFC 9369 §4.1). */
   original: VersionInfo;
+  /** Where the fixed bit comes from, if it is not fixed (RFC 9287). */
+  quicBit: RandomSource | null;
   localId: Uint8Array;
   /** Goes into every Initial of a client that was given one (RFC 9000 §8.1.2). */
   token: Uint8Array | null;
@@ -86,7 +94,14 @@ export class DatagramBuilder implements PacketBuilder {
     const i = this.count;
     this.#starts[i] = at;
     if (isShort) {
-      writeShortHeader(writer, connectionId, 0, space.phases?.sendPhase ?? 0, number, length);
+      writeShortHeader(
+        writer,
+        connectionId,
+        this.path.spin?.value ?? 0,
+        space.phases?.sendPhase ?? 0,
+        number,
+        length,
+      );
       this.#lengthOffsets[i] = -1;
     } else {
       const type = LONG_TYPE_OF_SPACE[space.index] as PacketType;
@@ -101,6 +116,7 @@ export class DatagramBuilder implements PacketBuilder {
         length,
       );
     }
+    if (header.quicBit?.integer(2) === 0) (this.#out[at] as number) &= ~FIXED_BIT;
     this.space = space.index;
     this.spaces[i] = space;
     this.numbers[i] = number;

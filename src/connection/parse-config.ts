@@ -9,7 +9,6 @@ import { invalidArgType, invalidArgValue, outOfRange, quicError } from '../error
 import { CONGESTION_CONTROLLERS } from '../recovery/congestion.ts';
 import type { Trace } from '../trace/trace.ts';
 import type { WireAddress } from '../wire/preferred-address.ts';
-import { isReservedVersion, versionInfo } from '../wire/versions.ts';
 import {
   type ConnectionIdSource,
   DEFAULT_TRANSPORT_CONFIG,
@@ -20,6 +19,7 @@ import {
 import { type DatagramOptions, parseDatagrams } from './datagram-options.ts';
 import { parsePreferredAddress } from './preferred-address.ts';
 import { parseSessions, SESSION_OPTION_NAMES, type SessionOptions } from './session-options.ts';
+import { parseVersion, parseVersions } from './version-options.ts';
 
 /**
  * Options of a connection: quiche's `Config` under its own names and with its defaults, except that a client verifies
@@ -115,6 +115,8 @@ export interface CoreOptions extends SessionOptions {
   readonly pacing?: boolean;
   /** Marks datagrams as ECN-capable while the path carries marks; for sockets that can. Default false. */
   readonly ecn?: boolean;
+  /** Lets those on the way see the round trip, on 15 of 16 paths (RFC 9000 §17.4). Default false. */
+  readonly spinBit?: boolean;
   /** Server: token for stateless resets to the first connection id, 16 bytes; advertised. Default none. */
   readonly statelessResetToken?: Uint8Array;
   /** Server: bytes sent per byte received until the client's address is validated. Default 3. */
@@ -216,6 +218,7 @@ function parseTransport(options: CoreOptions): TransportConfig {
   config.pacing = boolean('pacing', options.pacing, config.pacing);
   config.hystart = boolean('hystart', options.hystart, config.hystart);
   config.ecn = boolean('ecn', options.ecn, config.ecn);
+  config.spinBit = boolean('spinBit', options.spinBit, config.spinBit);
   config.disableActiveMigration = boolean('disableActiveMigration', options.disableActiveMigration, false);
   config.followPreferredAddress = boolean('followPreferredAddress', options.followPreferredAddress, true);
   config.disableDcidReuse = boolean('disableDcidReuse', options.disableDcidReuse, false);
@@ -231,30 +234,6 @@ function parseTransport(options: CoreOptions): TransportConfig {
   }
   config.congestionControl = congestionControl;
   return config;
-}
-
-function parseVersions(versions: unknown): readonly number[] | undefined {
-  if (versions === undefined) return undefined;
-  if (!Array.isArray(versions) || versions.length === 0)
-    throw invalidArgType('versions', 'a list of at least one version', versions);
-  for (const version of versions) {
-    if (versionInfo(number('versions', version, 1, 0xffff_ffff, 1)) !== undefined) continue;
-    throw quicError('ERR_QUIC_UNKNOWN_VERSION', {
-      message: `Option "versions" has 0x${version.toString(16)}; allowed are supported versions`,
-    });
-  }
-  return Object.freeze([...(versions as number[])]);
-}
-
-function parseVersion(version: unknown, versions: readonly number[] | undefined): number {
-  if (version === undefined)
-    return versions === undefined || versions.includes(1) ? 1 : (versions[0] as number);
-  const parsed = number('version', version, 1, 0xffff_ffff, 1);
-  const isOffered = versions?.includes(parsed) ?? versionInfo(parsed) !== undefined;
-  if (isOffered || isReservedVersion(parsed)) return parsed;
-  throw quicError('ERR_QUIC_UNKNOWN_VERSION', {
-    message: `Option "version" is 0x${parsed.toString(16)}; allowed are supported and reserved versions`,
-  });
 }
 
 /** Names of 1 to 255 bytes (RFC 7301 §3.1). */
@@ -378,7 +357,7 @@ const NAMES: ReadonlySet<string> = new Set([
   ...['groups', 'grease', 'handshakeTimeout', 'maxAmplificationFactor', 'statelessResetToken', 'idSource'],
   ...['provider', 'random', 'trace', 'pacing', 'disableActiveMigration', 'congestionControl'],
   ...['preferredAddress', 'followPreferredAddress', 'disableDcidReuse'],
-  ...['datagrams', 'datagramFates', 'hystart', 'ecn'],
+  ...['datagrams', 'datagramFates', 'hystart', 'ecn', 'spinBit'],
   ...SESSION_OPTION_NAMES,
   ...NUMBERS.map(([name]) => name),
 ]);

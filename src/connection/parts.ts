@@ -22,6 +22,7 @@ import type { Paths } from './paths.ts';
 import type { RemoteIds } from './remote-ids.ts';
 import type { PacketNumberSpace } from './space.ts';
 import type { StateMachine } from './state.ts';
+import type { StreamDeadlines } from './stream-deadlines.ts';
 import type { Streams } from './streams/streams.ts';
 import type { VersionChoice } from './version-choice.ts';
 
@@ -39,6 +40,7 @@ export interface ConnectionParts extends SentPacketSink {
   readonly localIds: LocalIds;
   readonly remoteIds: RemoteIds;
   readonly streams: Streams;
+  readonly deadlines: StreamDeadlines;
   readonly datagrams: Datagrams;
   readonly handshake: Handshake;
   readonly firstFlight: FirstFlight;

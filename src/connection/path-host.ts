@@ -11,6 +11,7 @@ import type { PathEvent } from './path-events.ts';
 import type { PathsHost } from './paths.ts';
 import type { RemoteId, RemoteIds } from './remote-ids.ts';
 import { Space } from './space.ts';
+import { SPIN_DISABLED_ONE_IN, SpinBit } from './spin-bit.ts';
 
 export class PathHost implements PathsHost {
   readonly #parts: ConnectionParts;
@@ -52,7 +53,20 @@ export class PathHost implements PathsHost {
       ecn,
       maxDatagramSize: BASE_DATAGRAM,
     });
-    return new Path(id, local, remote, recovery, remoteId, isAddressValidated, BASE_DATAGRAM, localSequence);
+    const path = new Path(
+      id,
+      local,
+      remote,
+      recovery,
+      remoteId,
+      isAddressValidated,
+      BASE_DATAGRAM,
+      localSequence,
+    );
+    const { config, isServer, transport } = this.#parts;
+    if (transport.spinBit && config.random.integer(SPIN_DISABLED_ONE_IN) > 0)
+      path.spin = new SpinBit(isServer);
+    return path;
   }
 
   emit(event: PathEvent): void {

@@ -5,6 +5,7 @@ import type { PathRecovery } from '../recovery/path-recovery.ts';
 import { type SocketAddress, sameAddress } from '../util/address.ts';
 import type { MtuSearch } from './mtu-search.ts';
 import type { RemoteId } from './remote-ids.ts';
+import type { SpinBit } from './spin-bit.ts';
 
 export type PathState = 'unknown' | 'validating' | 'validated' | 'failed';
 
@@ -27,6 +28,8 @@ export class Path {
   bytesSent = 0;
   /** Largest UDP payload that is sent here. */
   mtu: number;
+  /** Null while the spin bit is not used here. */
+  spin: SpinBit | null = null;
   /** What is known beyond that; null until it is looked for. */
   mtuSearch: MtuSearch | null = null;
   /** Number of the id of ours that the peer sends to here; -1 until it did. */

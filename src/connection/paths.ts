@@ -209,6 +209,7 @@ export class Paths implements SendingPart {
       const next = remoteIds.take();
       if (next !== null) {
         path.remoteId = next;
+        path.spin?.onIdChanged();
         remoteIds.announce(next);
       } else if (path !== this.active) this.#remove(path);
     }

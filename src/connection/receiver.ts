@@ -119,16 +119,15 @@ export class Receiver {
       return;
     }
     if (type === PacketType.ONE_RTT) {
-      // RFC 9000 §17.3.1: the fixed bit is 1.
       if (!parts.localIds.matches(bytes, HEADER.dcidStart, HEADER.dcidLength)) {
         return void this.#unreadable(bytes, start, end, 'connection-id', now);
       }
-      if ((HEADER.firstByte & 0x40) === 0) return void this.#unreadable(bytes, start, end, 'header', now);
+      if (this.#isUnfit(HEADER.firstByte)) return void this.#unreadable(bytes, start, end, 'header', now);
       return void this.#oneRtt(bytes, start, end, now);
     }
     if (type < 0 || !parts.versions.accepts(HEADER.version, type))
       return void this.#drop('unknown-version', end - start, now);
-    if ((HEADER.firstByte & 0x40) === 0) return void this.#drop('header', end - start, now);
+    if (this.#isUnfit(HEADER.firstByte)) return void this.#drop('header', end - start, now);
     if (!this.#isOurs(bytes)) return void this.#drop('connection-id', end - start, now);
     if (type === PacketType.RETRY) {
       // RFC 9000 §17.2.5: the token and a tag are all that a Retry carries.
@@ -228,6 +227,7 @@ export class Receiver {
     if (result === 'updated') parts.trace.keyUpdated(now, phases.generation, 'remote');
     if ((first & 0x18) !== 0) throw reservedBits();
     this.#frames(bytes, payloadStart, end, space, number, PacketType.ONE_RTT, dcidStart, dcidLength, now);
+    this.#path?.spin?.onReceived(number, first & 0x20 ? 1 : 0);
   }
 
   #frames(
@@ -302,6 +302,11 @@ export class Receiver {
       this.#largestNonProbing = number;
       parts.paths.onPeerMoved(path, now);
     }
+  }
+
+  /** RFC 9000 §17.2, §17.3.1: the fixed bit is 1; RFC 9287 §3: unless we said that it need not be. */
+  #isUnfit(firstByte: number): boolean {
+    return (firstByte & 0x40) === 0 && this.#parts.config.greaseQuicBit !== true;
   }
 
   /** The packet is protected with keys that everybody knows, though both sides have others (RFC 9001 §4.9.1). */

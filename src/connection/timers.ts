@@ -19,6 +19,7 @@ export function nextDeadline(parts: ConnectionParts, sendAt: number): number {
     idle.keepAliveDeadline,
     paths.deadline,
     parts.earlyData.deadline,
+    parts.deadlines.deadline,
     isBlocked ? Number.POSITIVE_INFINITY : sendAt,
   );
   for (const space of spaces) {
@@ -44,6 +45,7 @@ export function runTimers(parts: ConnectionParts, now: number): void {
   }
   if (now >= paths.deadline) paths.onTimeout(now);
   parts.earlyData.onTimeout(now);
+  parts.deadlines.onTimeout(now);
   if (now >= idle.keepAliveDeadline) {
     idle.onKeepAlive();
     parts.control.ping();

@@ -14,6 +14,8 @@ export interface EndpointOptions {
   resetSecret?: Uint8Array;
   /** 32 bytes that seal address validation tokens. Default random. */
   tokenKey?: Uint8Array;
+  /** QUIC versions, preferred first: 1, and 0x6b3343cf for version 2 (RFC 9369). Default 1 alone. */
+  versions?: readonly number[];
   /** Bytes of our connection ids, 4 to 20. Default 8. */
   connectionIdLength?: number;
   /** Kernel buffers to ask for, bytes. Default 4 MiB. */
@@ -30,6 +32,7 @@ export const ENDPOINT_OPTION_NAMES: readonly string[] = [
   'addressValidation',
   'resetSecret',
   'tokenKey',
+  'versions',
   'connectionIdLength',
   'receiveBufferSize',
   'sendBufferSize',

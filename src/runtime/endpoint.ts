@@ -4,6 +4,7 @@
 import type { ConnectionConfig } from '../connection/config.ts';
 import { ConnectionCore } from '../connection/connection.ts';
 import type { ConnectionEvent } from '../connection/events.ts';
+import { parseVersion, parseVersions } from '../connection/version-options.ts';
 import { invalidArgValue, type QuicError, quicError } from '../errors.ts';
 import { RandomIds } from '../routing/id-generator.ts';
 import type { Incoming } from '../routing/incoming.ts';
@@ -13,6 +14,7 @@ import { SealedTokens } from '../routing/sealed-tokens.ts';
 import type { DatagramSocket } from '../udp/socket.ts';
 import { type SocketAddress, sameAddress } from '../util/address.ts';
 import type { Timer } from '../util/clock.ts';
+import { SUPPORTED_VERSIONS } from '../wire/versions.ts';
 import { QuicConnection } from './connection.ts';
 import { type Deferred, defer } from './deferred.ts';
 import { type ConnectionHost, DrivenConnection } from './driven-connection.ts';
@@ -38,7 +40,10 @@ export type EndpointConnectionConfig = Omit<
   'provider' | 'random' | 'idSource' | 'streamNotices'
 > & { qlog?: QlogTarget | undefined };
 
-type Provided = Pick<ConnectionConfig, 'provider' | 'random' | 'idSource' | 'streamNotices' | 'trace'>;
+type Provided = Pick<
+  ConnectionConfig,
+  'provider' | 'random' | 'idSource' | 'streamNotices' | 'trace' | 'versions'
+>;
 
 /**
  * Errors: ERR_QUIC_BIND from `bind`, ERR_QUIC_ENDPOINT_CLOSED after `close`, ERR_QUIC_ENDPOINT_BUSY for a second
@@ -48,6 +53,7 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
   readonly loop: Loop;
   readonly environment: Environment;
   readonly #router: Router<DrivenConnection>;
+  readonly #versions: readonly number[];
   readonly #connections: Map<DrivenConnection, QuicConnection> = new Map();
   readonly #tokens: SealedTokens;
   readonly #sockets: EndpointSockets;
@@ -65,12 +71,14 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
     if (validation !== 'never' && validation !== 'always') {
       throw invalidArgValue('addressValidation', validation, "must be 'never' or 'always'");
     }
+    this.#versions = parseVersions(options.versions) ?? SUPPORTED_VERSIONS;
     this.loop = new Loop(clock);
     this.#sockets = new EndpointSockets(this.environment.sockets, options, this);
     this.#tokens = new SealedTokens(provider, random, options.tokenKey ?? randomBytes(random, 32));
     this.#router = new Router<DrivenConnection>({
       provider,
       random,
+      versions: this.#versions,
       ids: new RandomIds(random, idLength),
       resetTokens: new ResetTokens(provider, options.resetSecret ?? randomBytes(random, 32)),
       tokens: this.#tokens,
@@ -234,8 +242,9 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
     const { isConnected } = this.#sockets;
     // A connected socket cannot follow.
     const transport = isConnected ? { ...config.transport, followPreferredAddress: false } : config.transport;
+    const version = parseVersion(undefined, this.#versions);
     const core = new ConnectionCore(
-      { ...config, transport, ...this.#provided(config) },
+      { ...config, transport, version, ...this.#provided(config) },
       {
         isServer: false,
         local: socket.localAddress,
@@ -421,7 +430,8 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
   #provided({ trace, qlog }: EndpointConnectionConfig): Provided {
     const { provider, random } = this.environment;
     const traced = tracedBy(trace, qlog, this.loop.clock.wallTime());
-    return { provider, random, idSource: this.#router.idSource, streamNotices: true, trace: traced };
+    const { idSource } = this.#router;
+    return { provider, random, idSource, streamNotices: true, trace: traced, versions: this.#versions };
   }
 
   #expire(): void {
