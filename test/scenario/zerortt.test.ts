@@ -82,6 +82,8 @@ for (const [why, options] of REJECTIONS) {
     assertDelivered(pair, COUNT, NAME);
     assert.ok((pair.sent[PacketType.ZERO_RTT] as number) >= COUNT * NAME);
     assert.equal(pair.earlyData, 'rejected');
+    // RFC 9002 §6.4: the early packets count as never sent, not as lost.
+    assert.equal(pair.client.recovery.counters.packetsLost, 0);
     assert.deepEqual(
       pair.clientEvents.filter(({ type }) => type === 'early-data-result'),
       [{ type: 'early-data-result', accepted: false }],
