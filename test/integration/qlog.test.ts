@@ -12,8 +12,13 @@ import { qlogFaults } from '../support/qlog-schema.ts';
 
 type Option = boolean | string | ((record: string, name: string) => void) | QlogSettings;
 
+interface Logs {
+  qlog?: Option;
+  onKeyLog?: (line: string) => void;
+}
+
 /** One echo between a client and a server with these options. */
-async function exchange(server: { qlog?: Option }, client: { qlog?: Option }): Promise<void> {
+async function exchange(server: Logs, client: Logs): Promise<void> {
   const identity = makeTestIdentity();
   const listener = await listen({
     address: '127.0.0.1',
@@ -161,4 +166,13 @@ test('C96 quayside qlog says what is no log, and reads one that was cut off', as
   assert.equal(code, 0);
   assert.match(stderr, /records that could not be read: 1/);
   assert.match(stdout, /<\/svg>\s*$/);
+});
+
+test('C27 the key log of a listener has the secrets of each of its connections, as the client has them', async () => {
+  const server: string[] = [];
+  const client: string[] = [];
+  await exchange({ onKeyLog: (line) => server.push(line) }, { onKeyLog: (line) => client.push(line) });
+  await exchange({ onKeyLog: (line) => server.push(line) }, { onKeyLog: (line) => client.push(line) });
+  assert.deepEqual(server.toSorted(), client.toSorted());
+  assert.equal(server.filter((line) => line.startsWith('SERVER_TRAFFIC_SECRET_0 ')).length, 2);
 });
