@@ -16,6 +16,7 @@ import {
   writeStreamHeader,
 } from '../../src/wire/frame-writer.ts';
 import { Attack, heapUsed } from '../support/attack.ts';
+import { checkedQlog } from '../support/checked-qlog.ts';
 import { ROOMY } from '../support/core-pair.ts';
 import { echo } from '../support/cores.ts';
 import { APPLICATION, frame, varints } from '../support/hostile-peer.ts';
@@ -216,6 +217,17 @@ test('T24 a reason of a thousand odd bytes is cut, decoded and kept out of messa
       assert.doesNotThrow(() => JSON.stringify(error));
     }
   }
+});
+
+test('T24 T6 what a peer says goes into qlog as data, on one line', () => {
+  const qlog = checkedQlog();
+  const attack = new Attack({ changes: { trace: qlog.trace } });
+  const reason = new TextEncoder().encode('\u001b[2J"}\n\u001e{"name":"forged"}%s\u0000\u2028');
+  const before = qlog.records();
+  attack.hit(frame((w) => writeConnectionClose(w, { application: true, code: 1, frameType: 0, reason })));
+  attack.wait(10_000);
+  qlog.check();
+  assert.ok(qlog.records() > before);
 });
 
 test('T24 RFC 9000 §19.19 a long reason of ours is cut to one packet', () => {

@@ -10,6 +10,7 @@ import type { RandomSource } from '../../src/crypto/provider.ts';
 import { seededRandom } from '../../src/crypto/random.ts';
 import { concat } from '../../src/util/bytes.ts';
 import { Attack } from '../support/attack.ts';
+import { checkedQlog } from '../support/checked-qlog.ts';
 import { clientCore, echo, serverCore } from '../support/cores.ts';
 import { CLIENT, Duel, SERVER, type Sent } from '../support/duel.ts';
 import { fuzzFrames } from '../support/frame-fuzz.ts';
@@ -78,13 +79,16 @@ function fuzz(role: 'client' | 'server', total: number): void {
 
 function fuzzOne(role: 'client' | 'server', seed: number, limit: number): number {
   const random = seededRandom(`frames ${role} ${seed}`);
+  // Every fourth connection writes qlog, which must stand what comes (T6).
+  const qlog = seed % 4 === 0 ? checkedQlog() : null;
+  const changes = qlog === null ? {} : { trace: qlog.trace };
   const ours = role === 'client' ? { local: CLIENT, remote: SERVER } : { local: SERVER, remote: CLIENT };
   const peer = new HostilePeer({ seed, role, ...ours });
   let core: ConnectionCore | null =
-    role === 'server' ? clientCore({ seed, local: CLIENT, remote: SERVER }) : null;
+    role === 'server' ? clientCore({ seed, local: CLIENT, remote: SERVER, changes }) : null;
   const duel = new Duel(core ?? peer, (datagram, _info, now) => {
     if (role === 'server') return peer;
-    core = serverCore(datagram, { seed, local: SERVER, remote: CLIENT, now });
+    core = serverCore(datagram, { seed, local: SERVER, remote: CLIENT, now, changes });
     return core;
   });
   duel.onProgress = () => {
@@ -104,6 +108,7 @@ function fuzzOne(role: 'client' | 'server', seed: number, limit: number): number
     if (random.integer(2) === 0) duel.run(() => peer.queue.length === 0, 6);
   }
   duel.run(() => target.state.value === 'closed', 300);
+  qlog?.check();
   for (const { code, message } of duel.errors) {
     assert.notEqual(code, 'ERR_QUIC_INTERNAL_ERROR', message);
   }
@@ -116,11 +121,13 @@ function fuzzOne(role: 'client' | 'server', seed: number, limit: number): number
 /** One handshake in which one message of the peer is not what it should be. */
 function mutateTls(role: 'client' | 'server', seed: number): void {
   const random = seededRandom(`tls ${role} ${seed}`);
+  const qlog = checkedQlog();
   let untilBad = random.integer(role === 'client' ? 2 : 5);
   const attack = new Attack({
     seed,
     role,
     establish: false,
+    changes: { trace: qlog.trace },
     peer: {
       editMessage: (_level, bytes) => (untilBad-- === 0 ? mutateMessage(bytes, random) : bytes),
     },
@@ -129,6 +136,7 @@ function mutateTls(role: 'client' | 'server', seed: number): void {
   duel.run(() => attack.closedWith !== null || (peer.isEstablished && attack.core.handshake.isConfirmed), 80);
   const code = attack.closedWith;
   const reason = attack.core.closer.local?.reason;
+  qlog.check();
   // 0x150 is the alert internal_error: it would be ours.
   assert.ok(code !== 1 && code !== 0x150, `closed with ${code}: ${reason}`);
   for (const error of duel.errors) assert.notEqual(error.code, 'ERR_QUIC_INTERNAL_ERROR', error.message);
