@@ -15,6 +15,17 @@ export function promisedLimits(transport: TransportConfig, version: number): Uin
   return writer.bytes;
 }
 
+/** Whether the bytes are from a connection of this version. */
+export function isForVersion(promised: Uint8Array, version: number): boolean {
+  const reader = new Reader(promised);
+  try {
+    return reader.varint() === LAYOUT && reader.varint() === version;
+  } catch (error) {
+    if (error instanceof Truncated) return false;
+    throw error;
+  }
+}
+
 /** Whether no limit is lower than promised. False for bytes that cannot be read. */
 export function keepsPromises(promised: Uint8Array, transport: TransportConfig, version: number): boolean {
   const reader = new Reader(promised);

@@ -20,6 +20,7 @@ import {
   type TransportParameters,
 } from '../wire/transport-parameters.ts';
 import type { ServerAnswer } from './config.ts';
+import { isForVersion } from './early-limits.ts';
 import type { ConnectionParts } from './parts.ts';
 import { type PacketNumberSpace, Space } from './space.ts';
 
@@ -106,6 +107,8 @@ export class Handshake {
         transportParameters: this.#encodeParameters(),
         earlyData: answer.earlyData === true,
         ticketData: this.#parts.earlyData.ticketData,
+        // RFC 9369 §5: a ticket is good for the version that its connection had, and for no other.
+        ticketFits: (data) => isForVersion(data, this.#parts.header.original.version),
         ...(psk === undefined ? {} : { psk }),
         ...(identity?.ocspResponse === undefined ? {} : { ocspResponse: identity.ocspResponse }),
       });

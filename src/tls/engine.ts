@@ -261,6 +261,8 @@ export interface ServerIdentity {
   readonly earlyData?: boolean;
   /** Sealed into tickets and handed back with `early-data`. */
   readonly ticketData?: Uint8Array;
+  /** Whether a ticket with these `ticketData` may be used; one that may not is as good as unknown. Default: any. */
+  readonly ticketFits?: (ticketData: Uint8Array) => boolean;
   /** Encoded; goes into EncryptedExtensions. */
   readonly transportParameters: Uint8Array;
   /** DER; sent if the client asks for one. */

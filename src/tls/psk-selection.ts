@@ -27,6 +27,8 @@ export interface PskPolicy {
   readonly external: ((identity: Uint8Array) => ExternalPsk | null) | null;
   /** Whether a PSK without (EC)DHE will do. */
   readonly plainPsk: boolean;
+  /** See `ServerIdentity`. */
+  readonly ticketFits?: ((ticketData: Uint8Array) => boolean) | undefined;
 }
 
 export interface SelectedPsk {
@@ -117,6 +119,7 @@ function fromTicket(
   const opened = policy.tickets?.open(identity) ?? null;
   const ticket = opened === null ? null : decodeTicketState(opened);
   if (ticket === null || ticket.serverName !== hello.serverName) return null;
+  if (policy.ticketFits?.(ticket.data) === false) return null;
   const age = policy.wallTime - ticket.issuedAt;
   // From another machine's clock it may be a little from the future.
   if (age > ticket.lifetime * 1000 || age < -CLOCK_TOLERANCE) return null;

@@ -204,6 +204,7 @@ class TlsServer extends EngineBase<ServerState> {
       tickets: canResume ? tickets : null,
       wallTime: wallTime?.() ?? 0,
       external: identity.psk ?? null,
+      ticketFits: identity.ticketFits,
       plainPsk: plainPsk === true,
     });
     this.psk = psk;

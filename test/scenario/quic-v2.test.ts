@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { TransportError, TransportErrorCode } from '../../src/errors.ts';
 import { dropRate } from '../../src/sim/scenarios.ts';
+import { decodeSession, encodeSession } from '../../src/tls/session.ts';
 import { encodeVersionNegotiation, PacketHeader, PacketType, readHeader } from '../../src/wire/header.ts';
+import { decodeTransportParameters, encodeTransportParameters } from '../../src/wire/transport-parameters.ts';
 import { VERSION_2 } from '../../src/wire/versions.ts';
 import { type PairOptions, TestPair } from '../support/core-pair.ts';
 import { scenario } from '../support/scenario.ts';
+import { SessionStage } from '../support/session-stage.ts';
 
 const V1 = 1;
 const V2 = VERSION_2.version;
@@ -205,5 +208,69 @@ scenario(
       );
     refuses(V2, [V2, V1], TransportErrorCode.VERSION_NEGOTIATION_ERROR);
     refuses(V1, [V2], TransportErrorCode.TRANSPORT_PARAMETER_ERROR);
+  },
+);
+
+scenario(
+  'C30 RFC 9369 §5 a session of version 2 is for version 2: the next connection begins in it, with 0-RTT',
+  (seed) => {
+    const stage = new SessionStage();
+    const versions = { client: { versions: [V2, V1] }, server: { versions: [V2, V1] } };
+    const session = stage.first({ seed, ...versions });
+    const pair = stage.pair({
+      seed: seed + 1,
+      session,
+      earlyData: true,
+      client: { versions: [V2, V1] },
+      server: { versions: [V2, V1], version: V2 },
+    });
+    const seen = watchLong(pair);
+    pair.request(3, 500);
+    pair.runUntil(() => pair.serverApp?.whole === 3 && pair.isEstablished);
+    assert.ok(pair.client.handshake.engine.resumed);
+    assert.equal(pair.earlyData, 'accepted');
+    assert.ok([...seen.client, ...seen.server].every(([version]) => version === V2));
+  },
+);
+
+scenario(
+  'C30 RFC 9369 §4.1 0-RTT packets stay in the first version while the connection goes on in the second',
+  (seed) => {
+    const stage = new SessionStage();
+    const session = stage.first({ seed });
+    const versions = { client: { versions: [V2, V1] }, server: { versions: [V2, V1] } };
+    const pair = stage.pair({ seed: seed + 1, session, earlyData: true, ...versions });
+    const seen = watchLong(pair);
+    pair.request(3, 500);
+    pair.runUntil(() => pair.serverApp?.whole === 3 && pair.isEstablished);
+    assert.equal(pair.earlyData, 'accepted');
+    assert.equal(pair.client.header.version.version, V2);
+    const early = seen.client.filter(([, type]) => type === PacketType.ZERO_RTT);
+    assert.ok(early.length > 0);
+    assert.ok(early.every(([version]) => version === V1));
+  },
+);
+
+scenario(
+  'C30 RFC 9369 §5 a session of version 1 resumes nothing in version 2, whatever a client does',
+  (seed) => {
+    const stage = new SessionStage();
+    const session = stage.first({ seed });
+    const only = { client: { version: V2, versions: [V2] }, server: { version: V2, versions: [V2] } };
+    const honest = stage.pair({ seed: seed + 1, session, earlyData: true, ...only });
+    honest.fetch([1000]);
+    assert.equal(honest.client.handshake.engine.resumed, false);
+    // A client that takes the session for one of version 2.
+    const known = decodeSession(session);
+    const parameters = decodeTransportParameters(known.transportParameters, 'server');
+    const changed = encodeTransportParameters({
+      ...parameters,
+      versionInformation: { chosen: V2, available: [V2] },
+    });
+    const forged = encodeSession({ ...known, transportParameters: changed });
+    const pair = stage.pair({ seed: seed + 2, session: forged, earlyData: true, ...only });
+    pair.fetch([1000]);
+    assert.equal(pair.earlyData, 'rejected');
+    assert.equal(pair.client.handshake.engine.resumed, false);
   },
 );
