@@ -5,6 +5,7 @@ import type { TransportParameters } from '../wire/transport-parameters.ts';
 import type { ConnectionCore } from './connection.ts';
 import type { ConnectionCounters } from './counters.ts';
 import type { PathState } from './path.ts';
+import { type SendQueueInfo, sendQueueOf, streamBytesOf } from './send-queue.ts';
 
 /** Numbers of a connection since it began. They stay after its end. */
 export interface CoreStats {
@@ -53,6 +54,13 @@ export interface CoreStats {
   readonly amplificationLimitedCount: number;
   /** Milliseconds during which bytes were in flight. */
   readonly bytesInFlightDuration: number;
+  /** Stream data: written and never sent, sent and not acknowledged, acknowledged without a gap before it. */
+  readonly pendingBytes: number;
+  readonly unacknowledgedBytes: number;
+  readonly acknowledgedBytes: number;
+  readonly sendQueue: SendQueueInfo;
+  /** 'inconsistent' if more waits to be sent than is held, which would be an error of this library. */
+  readonly txBufferedState: 'ok' | 'inconsistent';
   /** The peer's transport parameters; null until they came. */
   readonly peerTransportParameters: TransportParameters | null;
 }
@@ -68,15 +76,26 @@ export interface CorePathStats {
   readonly sent: number;
   readonly lost: number;
   readonly spuriousLost: number;
+  /** Packets with stream data that were sent before. */
+  readonly retransmitted: number;
   readonly sentBytes: number;
   readonly receivedBytes: number;
   readonly lostBytes: number;
+  readonly streamRetransmittedBytes: number;
+  /** Probe timeouts while this path was the active one. */
+  readonly totalPtoCount: number;
+  /** DATAGRAM frames (RFC 9221). */
+  readonly dgramSent: number;
+  readonly dgramReceived: number;
+  readonly dgramLost: number;
   /** Smoothed. */
   readonly rtt: number;
   /** Null before the first sample. */
   readonly minRtt: number | null;
   readonly maxRtt: number | null;
   readonly rttVariation: number;
+  /** Samples of more than twice the smoothed value before them. */
+  readonly rttJumpCount: number;
   /** Bytes. */
   readonly congestionWindow: number;
   readonly bytesInFlight: number;
@@ -124,6 +143,9 @@ export function statsOf(core: ConnectionCore, counters: ConnectionCounters): Cor
     pathChallengeReceivedCount: core.paths.challengesReceived,
     amplificationLimitedCount: counters.amplificationLimited,
     bytesInFlightDuration: counters.inFlightDuration,
+    ...streamBytesOf(core),
+    sendQueue: sendQueueOf(core),
+    txBufferedState: core.streams.bytesUnsent <= core.streams.bytesHeld ? 'ok' : 'inconsistent',
     peerTransportParameters: peerParametersOf(core),
   };
 }
@@ -141,13 +163,20 @@ export function pathStatsOf(core: ConnectionCore): CorePathStats[] {
       sent: path.packetsSent,
       lost: counters.packetsLost,
       spuriousLost: counters.packetsSpuriouslyLost,
+      retransmitted: path.packetsRetransmitted,
       sentBytes: path.bytesSent,
       receivedBytes: path.bytesReceived,
       lostBytes: counters.bytesLost,
+      streamRetransmittedBytes: path.streamBytesRetransmitted,
+      totalPtoCount: counters.probeTimeouts,
+      dgramSent: path.datagramsSent,
+      dgramReceived: path.datagramsReceived,
+      dgramLost: path.datagramsLost,
       rtt: rtt.smoothed,
       minRtt: rtt.hasSample ? rtt.min : null,
       maxRtt: rtt.hasSample ? rtt.max : null,
       rttVariation: rtt.variation,
+      rttJumpCount: rtt.jumps,
       congestionWindow: recovery.congestion.window,
       bytesInFlight: recovery.bytesInFlight,
       pmtu: path.mtu,

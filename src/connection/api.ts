@@ -19,6 +19,7 @@ import type { ConnectionStart, ReceiveInfo, SendInfo } from './connection-io.ts'
 import { ConnectionCounters } from './counters.ts';
 import type { ConnectionEvent } from './events.ts';
 import { CoreConfig, type CoreOptions } from './parse-config.ts';
+import { noteFlight } from './write-limit.ts';
 
 /** What both roles begin with. `now` is monotonic, in fractional milliseconds, as everywhere. */
 export interface StartOptions {
@@ -81,6 +82,7 @@ export class Connection extends ConnectionLogs {
     this.#config = { ...config, trace: this.#counters.trace(config.trace) };
     this.core = new ConnectionCore(this.#config, start, now);
     this.#counters.bytesRetransmitted = () => this.core.streams.stats.bytesRetransmitted;
+    this.#note(now);
     if (start.isServer) this.#start = start;
     this.#restart = (session) => {
       const sessions = { ...this.#config.sessions, session };
@@ -364,6 +366,7 @@ export class Connection extends ConnectionLogs {
     const { packetsSent, packetsReceived } = this.#counters;
     if (this.isServer || packetsSent + packetsReceived > 0 || !this.core.state.isOpen) return false;
     this.core = this.#restart(session);
+    this.#note(this.#createdAt);
     return true;
   }
 
@@ -375,12 +378,9 @@ export class Connection extends ConnectionLogs {
     return error;
   }
 
-  /** Bytes come into flight and go out of it only within calls, so that looking after each is enough. */
+  /** After each call that can bring bytes into flight or take them out of it. */
   #note(now: number): void {
-    this.#counters.noteInFlight(
-      this.core.paths.all.some((path) => path.recovery.bytesInFlight > 0),
-      now,
-    );
+    noteFlight(this.core, this.#counters, now);
   }
 
   #sent(info: SendInfo | null, now: number): SendInfo | null {

@@ -59,6 +59,12 @@ export interface TransportConfig {
   pacing: boolean;
   /** Milliseconds of silence after which a PING is sent; 0 = never. Default 0. */
   keepAlive: number;
+  /** Most that pacing lets go, bytes per second. Default Infinity. */
+  maxPacingRate: number;
+  /** RTT of a path before its first sample, milliseconds. Default 333 (RFC 9002 §6.2.2). */
+  initialRtt: number;
+  /** Writes are taken up to so many times the room of the congestion window. Default Infinity: only buffers limit them. */
+  sendCapacityFactor: number;
   /** Connection ids that we keep issued to the peer, its limit permitting. Default 4. */
   issuedConnectionIds: number;
   /** Largest DATAGRAM frame that we take, advertised; 0 = none (RFC 9221 §3). Default 0. */
@@ -103,6 +109,9 @@ export const DEFAULT_TRANSPORT_CONFIG: TransportConfig = {
   keepAlive: 0,
   issuedConnectionIds: 4,
   maxDatagramFrameSize: 0,
+  maxPacingRate: Number.POSITIVE_INFINITY,
+  initialRtt: 333,
+  sendCapacityFactor: Number.POSITIVE_INFINITY,
   datagramRecvQueueLen: 0,
   datagramRecvQueueBytes: 0,
   datagramSendQueueLen: 0,

@@ -33,7 +33,7 @@ export function frameHandler(kind: number): FrameHandler | undefined {
   return HANDLERS[kind];
 }
 
-const HANDLERS: (FrameHandler | undefined)[] = new Array(0x40).fill(undefined);
+const HANDLERS: (FrameHandler | undefined)[] = new Array(0xb0).fill(undefined);
 
 HANDLERS[FRAME.ACK] = (parts, frame, _bytes, packet) => {
   const { recovery, remoteParameters } = parts;

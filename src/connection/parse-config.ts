@@ -115,6 +115,12 @@ export interface CoreOptions extends SessionOptions {
   readonly pacing?: boolean;
   /** Marks datagrams as ECN-capable while the path carries marks; for sockets that can. Default false. */
   readonly ecn?: boolean;
+  /** Most that pacing lets go, bytes per second, at least 1. Default no limit. */
+  readonly maxPacingRate?: number;
+  /** RTT of a path before its first sample, at least 1. Default 333 (RFC 9002 §6.2.2). */
+  readonly initialRtt?: number;
+  /** Writes are taken up to so many times the room of the congestion window; any number above 0. Default 1. */
+  readonly sendCapacityFactor?: number;
   /** Lets those on the way see the round trip, on 15 of 16 paths (RFC 9000 §17.4). Default false. */
   readonly spinBit?: boolean;
   /** Server: token for stateless resets to the first connection id, 16 bytes; advertised. Default none. */
@@ -217,6 +223,7 @@ function parseTransport(options: CoreOptions): TransportConfig {
   config.activeConnectionIdLimit = Math.max(2, config.activeConnectionIdLimit);
   config.pacing = boolean('pacing', options.pacing, config.pacing);
   config.hystart = boolean('hystart', options.hystart, config.hystart);
+  config.sendCapacityFactor = factor('sendCapacityFactor', options.sendCapacityFactor, 1);
   config.ecn = boolean('ecn', options.ecn, config.ecn);
   config.spinBit = boolean('spinBit', options.spinBit, config.spinBit);
   config.disableActiveMigration = boolean('disableActiveMigration', options.disableActiveMigration, false);
@@ -289,6 +296,13 @@ function number(name: string, value: unknown, min: number, max: number, fallback
 function boolean(name: string, value: unknown, fallback: boolean): boolean {
   return optional(name, value) ?? fallback;
 }
+function factor(name: string, value: unknown, fallback: number): number {
+  if (value === undefined) return fallback;
+  if (typeof value !== 'number') throw invalidArgType(name, 'of type number', value);
+  if (!(value > 0 && value <= MAX_FACTOR)) throw outOfRange(name, `> 0 && <= ${MAX_FACTOR}`, value);
+  return value;
+}
+
 
 function optional(name: string, value: unknown): boolean | undefined {
   if (value === undefined || typeof value === 'boolean') return value;
@@ -340,6 +354,8 @@ const NUMBERS = [
   ['pmtudMaxProbes', 1, 100],
   ['pathChallengeRecvMaxQueueLen', 1, 100],
   ['issuedConnectionIds', 0, 64],
+  ['maxPacingRate', 1, MAX_BYTES],
+  ['initialRtt', 1, MAX_TIME],
 ] as const;
 
 const NAMES: ReadonlySet<string> = new Set([

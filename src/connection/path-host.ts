@@ -44,11 +44,14 @@ export class PathHost implements PathsHost {
     isAddressValidated: boolean,
     localSequence: number,
   ): Path {
-    const { congestionControl, initialWindowPackets, pacing, hystart, ecn } = this.#parts.transport;
+    const { congestionControl, initialWindowPackets, initialRtt, pacing, maxPacingRate, hystart, ecn } =
+      this.#parts.transport;
     const recovery = new PathRecovery({
       congestionControl,
       initialWindowPackets,
+      initialRtt,
       pacing,
+      maxPacingRate,
       hystart,
       ecn,
       maxDatagramSize: BASE_DATAGRAM,

@@ -26,6 +26,13 @@ export class Path {
   packetsSent = 0;
   bytesReceived = 0;
   bytesSent = 0;
+  /** Packets with stream data that were sent before, and how much of such data. */
+  packetsRetransmitted = 0;
+  streamBytesRetransmitted = 0;
+  /** DATAGRAM frames (RFC 9221). */
+  datagramsSent = 0;
+  datagramsReceived = 0;
+  datagramsLost = 0;
   /** Largest UDP payload that is sent here. */
   mtu: number;
   /** Null while the spin bit is not used here. */

@@ -8,6 +8,7 @@ import type { ConnectionParts } from './parts.ts';
 
 export class SentTokens implements RecoveryListener {
   readonly #parts: ConnectionParts;
+  #retransmitted = 0;
 
   constructor(parts: ConnectionParts) {
     this.#parts = parts;
@@ -18,9 +19,14 @@ export class SentTokens implements RecoveryListener {
     const { recovery } = this.#parts;
     const space = builder.spaces[i]?.index as number;
     recovery.beginPacket(space, builder.numbers[i] as number);
-    const { tokens } = builder;
+    const { tokens, now, path } = builder;
     const end = (builder.tokenStart[i + 1] as number) * 4;
     for (let at = (builder.tokenStart[i] as number) * 4; at < end; at += 4) {
+      if (tokens[at] === TokenKind.DATAGRAM) {
+        // If it is lost, then on this path.
+        tokens[at + 2] = path.id;
+        path.datagramsSent++;
+      }
       recovery.token(
         tokens[at] as number,
         tokens[at + 1] as number,
@@ -29,7 +35,12 @@ export class SentTokens implements RecoveryListener {
       );
     }
     const isMtuProbe = builder.intent === 'mtu-probe';
-    const { now, path } = builder;
+    const repeated = this.#parts.streams.stats.bytesRetransmitted - this.#retransmitted;
+    if (repeated > 0) {
+      this.#retransmitted += repeated;
+      path.packetsRetransmitted++;
+      path.streamBytesRetransmitted += repeated;
+    }
     recovery.endPacket(
       now,
       size,
@@ -47,7 +58,12 @@ export class SentTokens implements RecoveryListener {
   }
 
   tokenLost(_space: number, kind: number, a: number, b: number, c: number): void {
-    if (kind !== TokenKind.ACK) this.#partOf(kind, c)?.lost(kind, a, b, c);
+    if (kind === TokenKind.ACK) return;
+    if (kind === TokenKind.DATAGRAM) {
+      const path = this.#parts.paths.all.find(({ id }) => id === b);
+      if (path !== undefined) path.datagramsLost++;
+    }
+    this.#partOf(kind, c)?.lost(kind, a, b, c);
   }
 
   #partOf(kind: number, c: number): SendingPart | undefined {

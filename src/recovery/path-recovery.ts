@@ -28,6 +28,8 @@ export interface PathRecoveryOptions {
   initialRtt?: number;
   /** Default true. */
   pacing?: boolean;
+  /** Most that pacing lets go, bytes per second. Default Infinity. */
+  maxPacingRate?: number;
   /** HyStart++ for reno and cubic (RFC 9406). Default true. */
   hystart?: boolean;
   /** Marks packets as ECN-capable while the path passes the marks on (RFC 9000 §13.4). Default false. */
@@ -153,6 +155,11 @@ export class PathRecovery implements PathModel {
 
   /** Bytes per millisecond at which packets leave. RFC 9002 §7.7. */
   get pacingRate(): number {
+    const { maxPacingRate } = this.#options;
+    return maxPacingRate === undefined ? this.#wantedRate : Math.min(this.#wantedRate, maxPacingRate / 1000);
+  }
+
+  get #wantedRate(): number {
     const { congestion, rtt } = this;
     if (congestion.pacingRate !== undefined) return congestion.pacingRate();
     // While the window doubles every round trip the rate has to run ahead of it, or pacing would hold it back.
@@ -315,7 +322,7 @@ export class PathRecovery implements PathModel {
   setOptions(
     options: Pick<
       PathRecoveryOptions,
-      'congestionControl' | 'initialWindowPackets' | 'pacing' | 'hystart' | 'ecn'
+      'congestionControl' | 'initialWindowPackets' | 'pacing' | 'maxPacingRate' | 'hystart' | 'ecn'
     >,
   ): void {
     this.#options = { ...this.#options, ...options };

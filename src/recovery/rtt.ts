@@ -17,6 +17,8 @@ export class RttEstimator {
   max = 0;
   /** Samples so far. */
   samples = 0;
+  /** Samples of more than twice the smoothed value before them. */
+  jumps = 0;
   smoothed: number;
   variation: number;
   /** When the first sample was taken; Infinity before that. */
@@ -46,6 +48,7 @@ export class RttEstimator {
       this.variation = sample / 2;
       return;
     }
+    if (sample > 2 * this.smoothed) this.jumps++;
     // The minimum takes no account of what the peer says about its delay. RFC 9002 §5.2.
     if (sample < this.min) this.min = sample;
     // A claimed delay that would take the sample below the minimum is not believed.

@@ -2,6 +2,7 @@
 
 import type { ConnectionCore } from '../connection/connection.ts';
 import type { DatagramCounters } from '../connection/datagrams.ts';
+import { type SendQueueInfo, sendQueueOf } from '../connection/send-queue.ts';
 
 /** Counters of a connection; times in milliseconds. */
 export interface ConnectionStats {
@@ -18,7 +19,13 @@ export interface ConnectionStats {
   mtu: number;
   openStreams: number;
   bytesUnread: number;
+  /** Stream data that was written and never sent. */
+  bytesPending: number;
+  /** Stream data that is held until it is acknowledged; `bytesPending` is part of it. */
   bytesUnacknowledged: number;
+  /** Stream data that was acknowledged with all that was before it in its stream. */
+  bytesAcknowledged: number;
+  sendQueue: SendQueueInfo;
   datagrams: DatagramCounters;
 }
 
@@ -39,7 +46,10 @@ export function statsOf(core: ConnectionCore): ConnectionStats {
     mtu: active.mtu,
     openStreams: streams.openCount,
     bytesUnread: streams.bytesUnread,
+    bytesPending: streams.bytesUnsent,
     bytesUnacknowledged: streams.bytesHeld,
+    bytesAcknowledged: streams.stats.bytesAcked,
+    sendQueue: sendQueueOf(core),
     datagrams: { ...core.datagrams.counters },
   };
 }

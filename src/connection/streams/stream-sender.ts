@@ -33,6 +33,7 @@ export class StreamSender implements SendingPart {
     if (send.state > SendState.DATA_SENT) return;
     const fin = lengthAndFin % 2 === 1;
     const released = send.onAcked(offset, (lengthAndFin - (fin ? 1 : 0)) / 2, fin);
+    set.stats.bytesAcked += released;
     if (released > 0) set.sendBudget.release(released);
     // A range that was declared lost may have arrived after all.
     if (stream.sending.bucket !== null) set.updateSending(stream);

@@ -6,6 +6,8 @@ export class StreamStats {
   bytesSent = 0;
   /** The part of `bytesSent` that was sent again (quiche: `stream_retrans_bytes`). */
   bytesRetransmitted = 0;
+  /** Bytes of stream data that were acknowledged with all that was before them in their stream. */
+  bytesAcked = 0;
   /** Bytes of stream data in frames, duplicates included. */
   bytesReceived = 0;
   /** RESET_STREAM sent because the application, or the peer's STOP_SENDING, asked for it. */
