@@ -284,6 +284,8 @@ export interface QuicErrorDetails {
   /** Whether the peer said so. Default: false. */
   readonly remote?: boolean;
   readonly cause?: unknown;
+  /** Errors of several attempts. */
+  readonly errors?: readonly unknown[];
   readonly streamId?: number;
 }
 
@@ -300,6 +302,8 @@ export class QuicError extends Error {
   /** The number in quiche's C interface, where quiche has this error. */
   declare readonly number?: number;
   declare readonly streamId?: number;
+  /** What became of each attempt, where there were several: as in an AggregateError. */
+  declare readonly errors?: readonly unknown[];
 
   constructor(code: QuicErrorCode, details: QuicErrorDetails = {}) {
     const row: QuicErrorRow = QUIC_ERRORS[code];
@@ -312,9 +316,10 @@ export class QuicError extends Error {
     this.remote = details.remote ?? false;
     if (row.number !== undefined) this.number = row.number;
     if (details.streamId !== undefined) this.streamId = details.streamId;
+    if (details.errors !== undefined) this.errors = details.errors;
   }
 
-  /** Plain data: `errorCode` as a decimal string, the cause as its message. */
+  /** Plain data: `errorCode` as a decimal string, the cause and other errors as their messages. */
   toJSON(): Record<string, unknown> {
     return {
       name: this.name,
@@ -326,9 +331,8 @@ export class QuicError extends Error {
       remote: this.remote,
       ...(this.number === undefined ? {} : { number: this.number }),
       ...(this.streamId === undefined ? {} : { streamId: this.streamId }),
-      ...(this.cause === undefined
-        ? {}
-        : { cause: this.cause instanceof Error ? this.cause.message : String(this.cause) }),
+      ...(this.cause === undefined ? {} : { cause: messageOf(this.cause) }),
+      ...(this.errors === undefined ? {} : { errors: this.errors.map(messageOf) }),
     };
   }
 }
@@ -354,6 +358,10 @@ export function invalidArgValue(name: string, value: unknown, allowed: string): 
 export function outOfRange(name: string, range: string, value: unknown): RangeError & { code: string } {
   const text = `The value of "${name}" is out of range. It must be ${range}. Received ${describe(value)}`;
   return Object.assign(new RangeError(text), { code: 'ERR_OUT_OF_RANGE' });
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function fill(message: string, details: QuicErrorDetails): string {

@@ -4,6 +4,7 @@
  */
 
 export { type ConnectOptions, type ConnectTarget, connect } from './client/connect.ts';
+export type { LookupFunction } from './client/resolve.ts';
 export { MemorySessionStore, type SessionStore, type TokenStore } from './client/session-store.ts';
 export type { DatagramOptions } from './connection/datagram-options.ts';
 export type { DatagramCounters, DatagramFate } from './connection/datagrams.ts';

@@ -1,14 +1,14 @@
-// Opens a connection to a server by name or address: resolves the name, tries its addresses, and gives the connection
-// that opened first.
+// Opens a connection to a server by name or address: resolves the name, lets its addresses race, and gives the
+// connection that opened first.
 
-import { lookup } from 'node:dns/promises';
-import { invalidArgType, invalidArgValue, quicError } from '../errors.ts';
+import { invalidArgType, invalidArgValue, QuicError, quicError } from '../errors.ts';
 import type { Pin } from '../pki/fingerprint.ts';
 import { loadIdentity } from '../pki/identity.ts';
 import type { PkiInput } from '../pki/input.ts';
 import { type TrustSource, trustAnchors } from '../pki/trust-anchors.ts';
 import type { QuicConnection } from '../runtime/connection.ts';
 import { type EndpointConnectionConfig, type EndpointOptions, QuicEndpoint } from '../runtime/endpoint.ts';
+import { nodeEnvironment } from '../runtime/environment.ts';
 import {
   boolean,
   type CryptoOptions,
@@ -26,7 +26,10 @@ import { parseQlog, type QlogOption } from '../runtime/qlog.ts';
 import type { VerificationOptions } from '../runtime/questions.ts';
 import type { ExternalPsk } from '../tls/engine.ts';
 import { NO_TRACE } from '../trace/trace.ts';
-import { ipFamily, type SocketAddress, socketAddress } from '../util/address.ts';
+import { formatAddress, type SocketAddress } from '../util/address.ts';
+import type { Clock } from '../util/clock.ts';
+import { RaceLost, race } from './race.ts';
+import { type LookupFunction, resolveServer } from './resolve.ts';
 import { MEMORY_OPTION_NAMES, parseMemory, type ServerMemory } from './server-memory.ts';
 import type { SessionStore, TokenStore } from './session-store.ts';
 
@@ -46,6 +49,12 @@ export interface ConnectOptions extends TransportOptions, CryptoOptions, QlogOpt
   key?: PkiInput;
   /** 4 or 6: addresses of this family only. Default 0: both. */
   family?: 0 | 4 | 6;
+  /** Resolves the name, as `dns.lookup` does, which is the default. */
+  lookup?: LookupFunction;
+  /** Head start of each address of the server over the next, ms (RFC 8305 §5). Default 250. */
+  connectionAttemptDelay?: number;
+  /** Time for all of it, from the name to the open connection, ms; 0 for no limit but `handshakeTimeout`. Default 0. */
+  timeout?: number;
   /** Connect from this bound endpoint, which stays open afterwards; else the connection has one of its own. */
   endpoint?: QuicEndpoint;
   /** Gives up. */
@@ -79,31 +88,76 @@ export interface ConnectOptions extends TransportOptions, CryptoOptions, QlogOpt
 export type ConnectTarget = string | { host: string; port: number };
 
 /**
- * Connects and completes the handshake.
+ * Connects and completes the handshake. The addresses of a name race each other, both families in turn: each has a head
+ * start over the next, which starts at once when one fails; the first that is open wins and the others are closed.
  *
  * Errors: ERR_QUIC_NAME_RESOLUTION, ERR_QUIC_CONNECT_FAILED, and why the handshake failed: ERR_QUIC_CERTIFICATE_…,
- * ERR_QUIC_TLS_FAIL, ERR_QUIC_HANDSHAKE_TIMEOUT, ERR_QUIC_CONNECTION_REFUSED, ERR_QUIC_VERSION_NEGOTIATION.
+ * ERR_QUIC_TLS_FAIL, ERR_QUIC_HANDSHAKE_TIMEOUT, ERR_QUIC_CONNECTION_REFUSED, ERR_QUIC_VERSION_NEGOTIATION. When several
+ * addresses failed, `errors` has the error of each.
  */
 export async function connect(target: ConnectTarget, options: ConnectOptions): Promise<QuicConnection> {
   checkOptionNames(options, OPTION_NAMES, 'options');
   const { host, port } = parseTarget(target);
   const { config, verification } = parseConnect(options, host);
-  const { signal } = options;
+  const { family = 0, lookup, signal } = options;
+  if (lookup !== undefined && typeof lookup !== 'function') {
+    throw invalidArgType('lookup', 'of type function', lookup);
+  }
+  if (family !== 0 && family !== 4 && family !== 6)
+    throw invalidArgValue('family', family, 'must be 0, 4 or 6');
+  const delay = integer('connectionAttemptDelay', options.connectionAttemptDelay, 0, MAX_TIME, 250);
+  const timeout = integer('timeout', options.timeout, 0, MAX_TIME, 0);
   signal?.throwIfAborted();
   const memory = parseMemory(options, `${config.serverName}:${port}`);
-  const addresses = await resolve(host, port, options.family ?? 0);
-  let failure: unknown;
-  for (const address of addresses) {
-    signal?.throwIfAborted();
-    try {
-      return await attempt(address, config, verification, memory, options);
-    } catch (error) {
-      failure = error;
-      // Another address of the server would say the same.
-      if (!isUnreachable(error)) throw error;
-    }
+  const { clock } = options.endpoint?.environment ?? options.environment ?? nodeEnvironment();
+  const limit = limited(clock, timeout, signal);
+  try {
+    const addresses = await orAborted(resolveServer(host, port, family, lookup), limit.signal);
+    return await race(
+      addresses,
+      (address, stop) => attempt(address, config, verification, memory, { ...options, signal: stop }),
+      (connection) => connection.destroy(),
+      { clock, delay, signal: limit.signal },
+    );
+  } catch (error) {
+    throw error instanceof RaceLost ? allFailed(error.errors, host) : error;
+  } finally {
+    limit.clear();
   }
-  throw failure;
+}
+
+/** What the user's signal and the time limit say together. */
+function limited(
+  clock: Clock,
+  timeout: number,
+  signal: AbortSignal | undefined,
+): { signal: AbortSignal; clear(): void } {
+  const controller = new AbortController();
+  const onAbort = (): void => controller.abort(signal?.reason);
+  signal?.addEventListener('abort', onAbort, { once: true });
+  const timer = clock.createTimer(() => {
+    const message = `There was no connection within ${timeout} ms`;
+    controller.abort(quicError('ERR_QUIC_HANDSHAKE_TIMEOUT', { message }));
+  });
+  if (timeout > 0) timer.set(clock.now() + timeout);
+  const clear = (): void => {
+    timer.clear();
+    signal?.removeEventListener('abort', onAbort);
+  };
+  return { signal: controller.signal, clear };
+}
+
+/** One error for all. What a server said tells more than that another address gave no answer. */
+function allFailed(errors: readonly unknown[], host: string): unknown {
+  const [first] = errors;
+  if (errors.length === 1) return first;
+  const telling = errors.find((error) => !isUnreachable(error)) ?? first;
+  if (!(telling instanceof QuicError)) return telling;
+  const isSame = errors.every((error) => (error as { code?: string }).code === telling.code);
+  const code = isSame || !isUnreachable(telling) ? telling.code : 'ERR_QUIC_CONNECT_FAILED';
+  const { errorCode, type, reason, remote } = telling;
+  const message = `None of the ${errors.length} addresses of ${host} could be connected to: ${telling.message}`;
+  return quicError(code, { message, errorCode, type, reason, remote, cause: telling, errors });
 }
 
 async function attempt(
@@ -128,7 +182,7 @@ async function attempt(
     const keeping = { ...verification, onSession: memory.onSession, onToken: memory.onToken };
     connection = endpoint.connect(address, { ...config, ...known }, keeping);
     // In early data the connection is of use before it is open.
-    if (connection.earlyData !== 'offered') await opened(connection, signal);
+    if (connection.earlyData !== 'offered') await orAborted(connection.opened, signal);
     // The endpoint was made for this connection and goes with it.
     if (own) closeAfter(connection, endpoint);
     return connection;
@@ -136,23 +190,21 @@ async function attempt(
     connection?.destroy();
     if (own) await endpoint.close();
     if ((error as { code?: string }).code !== 'ERR_QUIC_BIND') throw error;
-    const message = `No way to ${address.address}: ${(error as Error).message}`;
+    const message = `No way to ${formatAddress(address)}: ${(error as Error).message}`;
     throw quicError('ERR_QUIC_CONNECT_FAILED', { message, cause: error });
   }
 }
 
-async function opened(connection: QuicConnection, signal: AbortSignal | undefined): Promise<void> {
-  if (signal === undefined) {
-    await connection.opened;
-    return;
-  }
+async function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
   let onAbort = () => {};
   const aborted = new Promise<never>((_resolve, reject) => {
     onAbort = () => reject(signal.reason);
+    if (signal.aborted) onAbort();
     signal.addEventListener('abort', onAbort, { once: true });
   });
   try {
-    await Promise.race([connection.opened, aborted]);
+    return await Promise.race([promise, aborted]);
   } finally {
     signal.removeEventListener('abort', onAbort);
   }
@@ -161,24 +213,6 @@ async function opened(connection: QuicConnection, signal: AbortSignal | undefine
 function closeAfter(connection: QuicConnection, endpoint: QuicEndpoint): void {
   const close = () => void endpoint.close();
   connection.closed.then(close, close);
-}
-
-async function resolve(host: string, port: number, family: 0 | 4 | 6): Promise<SocketAddress[]> {
-  const literal = ipFamily(host) === 0 ? null : socketAddress(host, port);
-  if (literal !== null) return [literal];
-  let found: { address: string }[];
-  try {
-    found = await lookup(host, { all: true, family });
-  } catch (error) {
-    throw quicError('ERR_QUIC_NAME_RESOLUTION', {
-      message: `The name ${host} cannot be resolved`,
-      cause: error,
-    });
-  }
-  const addresses = found.flatMap(({ address }) => socketAddress(address, port) ?? []);
-  if (addresses.length === 0)
-    throw quicError('ERR_QUIC_NAME_RESOLUTION', { message: `${host} has no address` });
-  return addresses;
 }
 
 function parseTarget(target: ConnectTarget): { host: string; port: number } {
@@ -245,6 +279,8 @@ function isUnreachable(error: unknown): boolean {
   return code === 'ERR_QUIC_HANDSHAKE_TIMEOUT' || code === 'ERR_QUIC_CONNECT_FAILED';
 }
 
+const MAX_TIME = 2 ** 31 - 1;
+
 const OPTION_NAMES: ReadonlySet<string> = new Set([
   ...TRANSPORT_OPTION_NAMES,
   'alpn',
@@ -255,6 +291,9 @@ const OPTION_NAMES: ReadonlySet<string> = new Set([
   'cert',
   'key',
   'family',
+  'lookup',
+  'connectionAttemptDelay',
+  'timeout',
   'endpoint',
   'signal',
   'onKeyLog',
