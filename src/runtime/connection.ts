@@ -7,6 +7,7 @@ import type { ConnectionEvent } from '../connection/events.ts';
 import type { PathEvent } from '../connection/path-events.ts';
 import { StreamNotice } from '../connection/streams/streams.ts';
 import { invalidArgType, type QuicError, quicError } from '../errors.ts';
+import { commonNameOf } from '../pki/subject-name.ts';
 import type { EarlyDataState } from '../tls/engine.ts';
 import type { SocketAddress } from '../util/address.ts';
 import { Ring } from '../util/ring.ts';
@@ -24,6 +25,11 @@ export interface ConnectionInfo {
   cipher: string;
   localAddress: SocketAddress;
   remoteAddress: SocketAddress;
+}
+
+export interface OpenOptions extends WaitOptions {
+  /** Rejects at once where it would wait: ERR_QUIC_INVALID_STATE before `opened`, ERR_QUIC_STREAM_LIMIT at the limit. */
+  failOnBlocked?: boolean;
 }
 
 /** How a connection ended without an error. */
@@ -68,6 +74,8 @@ export class QuicConnection implements ConnectionOwner, StreamHost {
   #iterators: Deferred<void>[] = [];
   #error: QuicError | null = null;
   #refusals = 0;
+  /** Client: gets each session that the server gives, as the option of `connect` does. What it throws ends the connection. */
+  onSession: ((session: Uint8Array) => void) | null = null;
   #serverName: string | null;
 
   /** Made by `connect` and by listeners. */
@@ -146,6 +154,14 @@ export class QuicConnection implements ConnectionOwner, StreamHost {
     return this.#core.handshake.engine.peerCertificates;
   }
 
+  /** The common name in the client's certificate, once the handshake is complete; null without one. */
+  get clientName(): string | null {
+    const { config, handshake, isServer } = this.#core;
+    if (!handshake.isComplete) return null;
+    const certificate = isServer ? this.peerCertificate : config.identity?.certificates[0];
+    return certificate ? commonNameOf(certificate) : null;
+  }
+
   /** Counters, as plain numbers. */
   get stats(): ConnectionStats {
     return statsOf(this.#core);
@@ -154,12 +170,12 @@ export class QuicConnection implements ConnectionOwner, StreamHost {
   // ---- streams ----
 
   /** Opens a stream for both to write. Waits for the handshake and for the peer's limit. */
-  createBidirectionalStream(options: WaitOptions = {}): Promise<QuicStream> {
+  createBidirectionalStream(options: OpenOptions = {}): Promise<QuicStream> {
     return this.#open('bidi', options);
   }
 
   /** Opens a stream that only this side writes. Waits for the handshake and for the peer's limit. */
-  createUnidirectionalStream(options: WaitOptions = {}): Promise<QuicStream> {
+  createUnidirectionalStream(options: OpenOptions = {}): Promise<QuicStream> {
     return this.#open('uni', options);
   }
 
@@ -281,6 +297,14 @@ export class QuicConnection implements ConnectionOwner, StreamHost {
     return this.#core.streams;
   }
 
+  get deadlines(): ConnectionCore['deadlines'] {
+    return this.#core.deadlines;
+  }
+
+  now(): number {
+    return this.#now();
+  }
+
   get error(): QuicError | null {
     return this.#error;
   }
@@ -310,6 +334,11 @@ export class QuicConnection implements ConnectionOwner, StreamHost {
         return;
       case 'closing':
         this.#end(event.error);
+        return;
+      case 'stream-deadline':
+        (this.#core.streams.getStreamData(event.streamId) as QuicStream | undefined)?.onDeadlinePassed(
+          event.isReset,
+        );
         return;
       default:
         this.#migrations.onEvent(event);
@@ -360,15 +389,23 @@ export class QuicConnection implements ConnectionOwner, StreamHost {
   #ask(event: ConnectionEvent, now: number): void {
     try {
       this.#questions(this.#core, event, now, () => this.#driven.touch());
+      if (event.type === 'session') this.onSession?.(event.session);
     } catch (error) {
       this.destroy(error as Error);
     }
   }
 
-  #open(direction: Direction, options: WaitOptions): Promise<QuicStream> {
+  #open(direction: Direction, options: OpenOptions): Promise<QuicStream> {
     if (this.#error !== null) return Promise.reject(this.#error);
     const stream = this.#openers[direction].length === 0 ? this.#tryOpen(direction) : null;
     if (stream !== null) return Promise.resolve(stream);
+    if (options.failOnBlocked === true) {
+      const isBlocked = this.isOpen || this.#core.earlyData.canSend;
+      const message = 'The connection is not open yet';
+      return Promise.reject(
+        isBlocked ? quicError('ERR_QUIC_STREAM_LIMIT') : quicError('ERR_QUIC_INVALID_STATE', { message }),
+      );
+    }
     return this.#wait(this.#openers[direction], options);
   }
 

@@ -1,10 +1,16 @@
 // A stream as its user sees it: reading, writing, ending, and why it ended. Waits in promises for what the core says at
 // once. Knows the calls of `Streams` and nothing of packets.
 
+import {
+  DEADLINE_ERROR_CODE,
+  type DeadlineAction,
+  type StreamDeadlines,
+} from '../connection/stream-deadlines.ts';
 import { NoticeBit } from '../connection/streams/stream.ts';
 import type { Streams } from '../connection/streams/streams.ts';
 import { invalidArgType, outOfRange, type QuicError, quicError } from '../errors.ts';
 import { abortable, type Deferred, defer, RESOLVED } from './deferred.ts';
+import { deadlineTime, type StreamDeadline } from './stream-deadline.ts';
 import { makeReadable, makeWritable } from './web-streams.ts';
 
 /** How a stream is used; the first way locks out the others, per direction. */
@@ -13,6 +19,9 @@ export type StreamUse = 'native' | 'web' | 'duplex';
 /** What a stream needs of its connection. */
 export interface StreamHost {
   readonly streams: Streams;
+  readonly deadlines: StreamDeadlines;
+  /** Milliseconds, monotonic. */
+  now(): number;
   /** Something may wait to be sent. */
   wantSend(): void;
   /** Why the connection is over; null while it is not. */
@@ -45,6 +54,10 @@ export class QuicStream {
   readonly isLocal: boolean;
   /** Data of it went in 0-RTT packets: on a server it may be a copy of what another connection sent (RFC 8446 §8). */
   readonly early: boolean;
+  /** Called at the deadline, unless its action is `'reset'`. */
+  onDeadline: ((isReset: boolean) => void) | null = null;
+  #deadlineAction: DeadlineAction = 'both';
+  #deadlineCode: number | bigint = DEADLINE_ERROR_CODE;
   readonly #host: StreamHost;
   #readUse: StreamUse | null = null;
   #writeUse: StreamUse | null = null;
@@ -155,6 +168,36 @@ export class QuicStream {
     }
     this.#needs('writable');
     if (!this.#isOver) this.#host.streams.streamPriority(this.id, urgency * 32 + 31, incremental);
+  }
+
+  // ---- deadline ----
+
+  /**
+   * What happens if the stream is not over on both sides in time: `'reset'` resets and stops it, with `code`, default
+   * 0xff; `'notify'` calls `onDeadline`; `'both'`, the default, does both. Replaces an earlier deadline. False for a
+   * stream that is over.
+   */
+  setDeadline(deadline: StreamDeadline): boolean {
+    const { action, code, at } = deadlineTime(deadline, this.#host.now());
+    const checked = checkCode(code);
+    if (this.#isOver || this.#host.error !== null) return false;
+    // The core is silent about a mere reset, but what waits here has to hear of it.
+    const asked = action === 'reset' ? 'both' : action;
+    if (!this.#host.deadlines.set(this.id, at, asked, checked)) return false;
+    this.#deadlineAction = action;
+    this.#deadlineCode = checked;
+    this.#host.wantSend();
+    return true;
+  }
+
+  /** False if there is no deadline. */
+  cancelDeadline(): boolean {
+    return this.#host.deadlines.cancel(this.id);
+  }
+
+  /** Milliseconds until the deadline, 0 if it is due; null if there is none. */
+  get remaining(): number | null {
+    return this.#host.deadlines.remaining(this.id, this.#host.now());
   }
 
   // ---- other ways to use it ----
@@ -321,6 +364,21 @@ export class QuicStream {
       this.#isOver = true;
       this.#closed?.resolve();
     }
+  }
+
+  /** The deadline passed; after a reset everything that waits fails. */
+  onDeadlinePassed(isReset: boolean): void {
+    if (isReset) {
+      const error = quicError('ERR_QUIC_STREAM_FINISHED', {
+        message: 'The deadline of the stream passed',
+        errorCode: this.#deadlineCode,
+        type: 'application',
+        streamId: this.id,
+      });
+      this.#failRead(error);
+      if (!this.#acked) this.#failWrites(error);
+    }
+    if (this.#deadlineAction !== 'reset') this.onDeadline?.(isReset);
   }
 
   /** The connection is over: everything that waits fails. */
