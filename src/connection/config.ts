@@ -28,6 +28,8 @@ export interface TransportConfig {
   ackDelayExponent: number;
   /** Milliseconds; default 25. */
   maxAckDelay: number;
+  /** ACK frequency (draft): honours the peer's requests, and asks it for fewer ACKs after slow start. Default true. */
+  ackFrequency: boolean;
   /** Connection ids of the peer that we keep, at least 2. Default 2. */
   activeConnectionIdLimit: number;
   disableActiveMigration: boolean;
@@ -57,14 +59,14 @@ export interface TransportConfig {
   /** Default 10 (RFC 9002 §7.2). */
   initialWindowPackets: number;
   pacing: boolean;
-  /** Milliseconds of silence after which a PING is sent; 0 = never. Default 0. */
-  keepAlive: number;
   /** Most that pacing lets go, bytes per second. Default Infinity. */
   maxPacingRate: number;
   /** RTT of a path before its first sample, milliseconds. Default 333 (RFC 9002 §6.2.2). */
   initialRtt: number;
   /** Writes are taken up to so many times the room of the congestion window. Default Infinity: only buffers limit them. */
   sendCapacityFactor: number;
+  /** Milliseconds of silence after which a PING is sent; 0 = never. Default 0. */
+  keepAlive: number;
   /** Connection ids that we keep issued to the peer, its limit permitting. Default 4. */
   issuedConnectionIds: number;
   /** Largest DATAGRAM frame that we take, advertised; 0 = none (RFC 9221 §3). Default 0. */
@@ -90,6 +92,7 @@ export const DEFAULT_TRANSPORT_CONFIG: TransportConfig = {
   initialMaxStreamsUni: 0,
   ackDelayExponent: 3,
   maxAckDelay: 25,
+  ackFrequency: true,
   activeConnectionIdLimit: 2,
   disableActiveMigration: false,
   disableDcidReuse: false,
@@ -106,12 +109,12 @@ export const DEFAULT_TRANSPORT_CONFIG: TransportConfig = {
   spinBit: false,
   initialWindowPackets: 10,
   pacing: true,
-  keepAlive: 0,
-  issuedConnectionIds: 4,
-  maxDatagramFrameSize: 0,
   maxPacingRate: Number.POSITIVE_INFINITY,
   initialRtt: 333,
   sendCapacityFactor: Number.POSITIVE_INFINITY,
+  keepAlive: 0,
+  issuedConnectionIds: 4,
+  maxDatagramFrameSize: 0,
   datagramRecvQueueLen: 0,
   datagramRecvQueueBytes: 0,
   datagramSendQueueLen: 0,

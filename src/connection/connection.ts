@@ -8,6 +8,7 @@ import type { SocketAddress } from '../util/address.ts';
 import { Ring } from '../util/ring.ts';
 import { PacketType } from '../wire/packet-type.ts';
 import { DEFAULT_TRANSPORT_PARAMETERS, type TransportParameters } from '../wire/transport-parameters.ts';
+import { AckFrequency } from './ack-frequency.ts';
 import { Closer } from './closer.ts';
 import type { ConnectionConfig, ServerAnswer, TransportConfig } from './config.ts';
 import type { ConnectionStart, ReceiveInfo, SendInfo } from './connection-io.ts';
@@ -61,6 +62,7 @@ export class ConnectionCore implements ConnectionParts {
   readonly closer: Closer;
   readonly idle: Idle;
   readonly mtu: MtuDiscovery;
+  readonly ackFrequency: AckFrequency = new AckFrequency(this);
   readonly migration: Migration = new Migration(this);
   readonly numbers: PacketNumbers;
   readonly early: EarlyPackets = new EarlyPackets();

@@ -45,6 +45,7 @@ HANDLERS[FRAME.ACK] = (parts, frame, _bytes, packet) => {
   if (!application) return isNews;
   space.phases?.onAcknowledged(recovery.largestAcked(space.index));
   parts.streams.setRtt(packet.path.recovery.rtt.smoothed);
+  parts.ackFrequency.onAck(now);
   return isNews;
 };
 
@@ -110,7 +111,18 @@ HANDLERS[FRAME.HANDSHAKE_DONE] = (parts, _frame, _bytes, { now }) => {
   return true;
 };
 
-HANDLERS[FRAME.DATAGRAM] = (parts, frame, bytes) => {
+HANDLERS[FRAME.ACK_FREQUENCY] = (parts, frame, _bytes, { space }) =>
+  parts.ackFrequency.onRequest(frame, space);
+
+HANDLERS[FRAME.IMMEDIATE_ACK] = (parts, frame, _bytes, { space }) => {
+  parts.ackFrequency.checkTaken(frame.type);
+  space.acks.ackAtOnce();
+  // Like a PING it changes nothing, and costs an answer.
+  return false;
+};
+
+HANDLERS[FRAME.DATAGRAM] = (parts, frame, bytes, packet) => {
+  packet.path.datagramsReceived++;
   parts.datagrams.onFrame(frame, bytes);
   return true;
 };

@@ -267,6 +267,7 @@ export class Handshake {
   #encodeParameters(): Uint8Array {
     const { transport, localIds, config, isServer, versions } = this.#parts;
     const versionInformation = versions.information;
+    const { minAckDelay } = this.#parts.ackFrequency;
     const { originalDestinationId, retrySourceId, resetToken } = this.#ids;
     const parameters: TransportParameters = {
       ...DEFAULT_TRANSPORT_PARAMETERS,
@@ -285,6 +286,7 @@ export class Handshake {
       maxDatagramFrameSize: transport.maxDatagramFrameSize,
       initialSourceConnectionId: localIds.current,
       greaseQuicBit: config.greaseQuicBit === true,
+      ...(minAckDelay === undefined ? {} : { minAckDelay }),
       ...(versionInformation === undefined ? {} : { versionInformation }),
     };
     if (isServer) {

@@ -87,6 +87,8 @@ export interface CoreOptions extends SessionOptions {
   readonly ackDelayExponent?: number;
   /** Default 25. */
   readonly maxAckDelay?: number;
+  /** Takes and, after slow start, makes requests for fewer ACKs (draft-ietf-quic-ack-frequency). Default true. */
+  readonly ackFrequency?: boolean;
   /** Connection ids of the peer that are kept. Default and least 2. */
   readonly activeConnectionIdLimit?: number;
   /** Unreliable datagrams (RFC 9221); quiche's `enable_dgram`. True: with the defaults. Default false. */
@@ -113,14 +115,14 @@ export interface CoreOptions extends SessionOptions {
   readonly hystart?: boolean;
   /** Default true. */
   readonly pacing?: boolean;
-  /** Marks datagrams as ECN-capable while the path carries marks; for sockets that can. Default false. */
-  readonly ecn?: boolean;
   /** Most that pacing lets go, bytes per second, at least 1. Default no limit. */
   readonly maxPacingRate?: number;
   /** RTT of a path before its first sample, at least 1. Default 333 (RFC 9002 §6.2.2). */
   readonly initialRtt?: number;
   /** Writes are taken up to so many times the room of the congestion window; any number above 0. Default 1. */
   readonly sendCapacityFactor?: number;
+  /** Marks datagrams as ECN-capable while the path carries marks; for sockets that can. Default false. */
+  readonly ecn?: boolean;
   /** Lets those on the way see the round trip, on 15 of 16 paths (RFC 9000 §17.4). Default false. */
   readonly spinBit?: boolean;
   /** Server: token for stateless resets to the first connection id, 16 bytes; advertised. Default none. */
@@ -221,9 +223,10 @@ function parseTransport(options: CoreOptions): TransportConfig {
   config.maxSendUdpPayloadSize = Math.max(1200, config.maxSendUdpPayloadSize);
   config.ackDelayExponent = Math.min(20, config.ackDelayExponent);
   config.activeConnectionIdLimit = Math.max(2, config.activeConnectionIdLimit);
-  config.pacing = boolean('pacing', options.pacing, config.pacing);
-  config.hystart = boolean('hystart', options.hystart, config.hystart);
   config.sendCapacityFactor = factor('sendCapacityFactor', options.sendCapacityFactor, 1);
+  config.pacing = boolean('pacing', options.pacing, config.pacing);
+  config.ackFrequency = boolean('ackFrequency', options.ackFrequency, config.ackFrequency);
+  config.hystart = boolean('hystart', options.hystart, config.hystart);
   config.ecn = boolean('ecn', options.ecn, config.ecn);
   config.spinBit = boolean('spinBit', options.spinBit, config.spinBit);
   config.disableActiveMigration = boolean('disableActiveMigration', options.disableActiveMigration, false);
@@ -293,9 +296,6 @@ function number(name: string, value: unknown, min: number, max: number, fallback
   return value;
 }
 
-function boolean(name: string, value: unknown, fallback: boolean): boolean {
-  return optional(name, value) ?? fallback;
-}
 function factor(name: string, value: unknown, fallback: number): number {
   if (value === undefined) return fallback;
   if (typeof value !== 'number') throw invalidArgType(name, 'of type number', value);
@@ -303,6 +303,9 @@ function factor(name: string, value: unknown, fallback: number): number {
   return value;
 }
 
+function boolean(name: string, value: unknown, fallback: boolean): boolean {
+  return optional(name, value) ?? fallback;
+}
 
 function optional(name: string, value: unknown): boolean | undefined {
   if (value === undefined || typeof value === 'boolean') return value;
@@ -351,11 +354,11 @@ const NUMBERS = [
   ['maxAckDelay', 0, 2 ** 14 - 1],
   ['activeConnectionIdLimit', 0, MAX_BYTES],
   ['initialWindowPackets', 1, 10_000],
+  ['maxPacingRate', 1, MAX_BYTES],
+  ['initialRtt', 1, MAX_TIME],
   ['pmtudMaxProbes', 1, 100],
   ['pathChallengeRecvMaxQueueLen', 1, 100],
   ['issuedConnectionIds', 0, 64],
-  ['maxPacingRate', 1, MAX_BYTES],
-  ['initialRtt', 1, MAX_TIME],
 ] as const;
 
 const NAMES: ReadonlySet<string> = new Set([
@@ -372,8 +375,8 @@ const NAMES: ReadonlySet<string> = new Set([
   ],
   ...['groups', 'grease', 'handshakeTimeout', 'maxAmplificationFactor', 'statelessResetToken', 'idSource'],
   ...['provider', 'random', 'trace', 'pacing', 'disableActiveMigration', 'congestionControl'],
-  ...['preferredAddress', 'followPreferredAddress', 'disableDcidReuse'],
-  ...['datagrams', 'datagramFates', 'hystart', 'ecn', 'spinBit'],
+  ...['preferredAddress', 'followPreferredAddress', 'disableDcidReuse', 'sendCapacityFactor'],
+  ...['datagrams', 'datagramFates', 'hystart', 'ecn', 'spinBit', 'ackFrequency'],
   ...SESSION_OPTION_NAMES,
   ...NUMBERS.map(([name]) => name),
 ]);

@@ -54,6 +54,7 @@ export const TokenKind = {
   DATAGRAM: 17,
   PATH_CHALLENGE: 18,
   PING: 19,
+  ACK_FREQUENCY: 20,
 } as const;
 
 /** One bit per sending part in a space's pending mask; the order of the bits is the order of writing. */
@@ -63,9 +64,10 @@ export const PartBit: Readonly<Record<PartName, number>> = {
   PATH: 1 << 2,
   RETIREMENTS: 1 << 3,
   CONNECTION_IDS: 1 << 4,
-  STREAM_CONTROL: 1 << 5,
-  DATAGRAM: 1 << 6,
-  STREAM: 1 << 7,
+  ACK_FREQUENCY: 1 << 5,
+  STREAM_CONTROL: 1 << 6,
+  DATAGRAM: 1 << 7,
+  STREAM: 1 << 8,
 };
 
 type PartName =
@@ -74,6 +76,7 @@ type PartName =
   | 'PATH'
   | 'RETIREMENTS'
   | 'CONNECTION_IDS'
+  | 'ACK_FREQUENCY'
   | 'STREAM_CONTROL'
   | 'DATAGRAM'
   | 'STREAM';

@@ -4,6 +4,7 @@
 import type { Recovery } from '../recovery/recovery.ts';
 import type { Trace } from '../trace/trace.ts';
 import type { TransportParameters } from '../wire/transport-parameters.ts';
+import type { AckFrequency } from './ack-frequency.ts';
 import type { Closer } from './closer.ts';
 import type { ConnectionConfig, TransportConfig } from './config.ts';
 import type { Control } from './control.ts';
@@ -48,6 +49,7 @@ export interface ConnectionParts extends SentPacketSink {
   readonly closer: Closer;
   readonly idle: Idle;
   readonly mtu: MtuDiscovery;
+  readonly ackFrequency: AckFrequency;
   readonly migration: Migration;
   readonly early: EarlyPackets;
   readonly earlyData: EarlyData;

@@ -82,6 +82,8 @@ export class SentTokens implements RecoveryListener {
         return parts.localIds;
       case TokenKind.RETIRE_CONNECTION_ID:
         return parts.remoteIds;
+      case TokenKind.ACK_FREQUENCY:
+        return parts.ackFrequency;
       case TokenKind.PING:
         return parts.mtu;
       case TokenKind.PATH_CHALLENGE:

@@ -89,6 +89,7 @@ export class Transmitter {
       if (mayPend && space.index === Space.APPLICATION && parts.datagrams.isPassedOver)
         parts.datagrams.write(builder);
       if (wantsAck || (space.acks.pending && !space.isEarly)) writeAckFrame(parts, space, builder);
+      if (probing) parts.ackFrequency.urge(builder);
       if (windowOpen || probing) this.#writeParts(space);
       else if (validates) parts.paths.write(builder);
       if (probing && !builder.isAckEliciting && builder.writer.remaining > 0) {
@@ -199,6 +200,7 @@ const ORDER: readonly {
   { bit: PartBit.PATH, part: (parts) => parts.paths },
   { bit: PartBit.RETIREMENTS, part: (parts) => parts.remoteIds },
   { bit: PartBit.CONNECTION_IDS, part: (parts) => parts.localIds },
+  { bit: PartBit.ACK_FREQUENCY, part: (parts) => parts.ackFrequency },
   { bit: PartBit.STREAM_CONTROL, part: (parts) => parts.streams.control },
   { bit: PartBit.DATAGRAM, part: (parts) => parts.datagrams },
   { bit: PartBit.STREAM, part: (parts) => parts.streams.sender },

@@ -7,8 +7,8 @@ import { RangeSet } from '../util/range-set.ts';
 /** Ranges of received packet numbers that are remembered; with more the oldest are dropped. RFC 9000 §13.2.3. */
 export const MAX_ACK_RANGES = 64;
 
-/** Ack-eliciting packets that call for an acknowledgement without delay. RFC 9000 §13.2.2. */
-export const ACK_ELICITING_THRESHOLD = 2;
+/** Ack-eliciting packets that need no acknowledgement at once; one more does. RFC 9000 §13.2.2. */
+export const ACK_ELICITING_THRESHOLD = 1;
 
 /** The ECN field of an IP header. RFC 3168 §5. */
 export const Ecn = { NOT_ECT: 0, ECT1: 1, ECT0: 2, CE: 3 } as const;
@@ -31,6 +31,10 @@ export class AckTracker {
   /** When a delayed acknowledgement is due; Infinity if none waits. */
   deadline: number = Number.POSITIVE_INFINITY;
   maxAckDelay: number;
+  /** Ack-eliciting packets that need no acknowledgement at once (draft-ietf-quic-ack-frequency §4). */
+  ackElicitingThreshold: number = ACK_ELICITING_THRESHOLD;
+  /** How late a packet may be until its absence is told at once; 0: that is not done. Default 1: no later at all. */
+  reorderingThreshold = 1;
 
   /** Numbers below were dropped or pruned and count as received. */
   #floor = 0;
@@ -38,6 +42,9 @@ export class AckTracker {
   #unacknowledged = 0;
   #lowestUnacknowledged: number = Number.POSITIVE_INFINITY;
   #now = false;
+  /** The highest number that an ACK frame told of. */
+  #largestAcked = -1;
+  #previousWasMarked = false;
 
   constructor(options: AckTrackerOptions) {
     this.maxAckDelay = options.maxAckDelay;
@@ -62,6 +69,7 @@ export class AckTracker {
     }
     if (ecn !== Ecn.NOT_ECT) this.#countEcn(ecn);
     if (ackEliciting) this.#onAckEliciting(packetNumber, now, ecn);
+    this.#previousWasMarked = ecn === Ecn.CE;
     while (this.ranges.size > MAX_ACK_RANGES) {
       this.#floor = this.ranges.end(0);
       this.ranges.dropFirst();
@@ -89,8 +97,14 @@ export class AckTracker {
     return Math.max(0, now - this.largestTime);
   }
 
+  /** The peer wants to hear of the packet that is being read without delay. */
+  ackAtOnce(): void {
+    this.#now = true;
+  }
+
   /** An ACK frame with all ranges left. */
   ackSent(): void {
+    this.#largestAcked = this.largest;
     this.#now = false;
     this.#unacknowledged = 0;
     this.#lowestUnacknowledged = Number.POSITIVE_INFINITY;
@@ -112,19 +126,45 @@ export class AckTracker {
   #onAckEliciting(packetNumber: number, now: number, ecn: number): void {
     this.#unacknowledged++;
     if (packetNumber < this.#lowestUnacknowledged) this.#lowestUnacknowledged = packetNumber;
-    // RFC 9000 §13.2.1: out of order, behind a gap, or marked by the network: the sender should hear of it at once.
     const previous = this.#largestAckEliciting;
-    const inOrder = packetNumber > previous && this.#nothingMissing(previous, packetNumber);
     if (packetNumber > previous) this.#largestAckEliciting = packetNumber;
     if (
       this.maxAckDelay === 0 ||
-      this.#unacknowledged >= ACK_ELICITING_THRESHOLD ||
-      ecn === Ecn.CE ||
-      !inOrder
+      this.#unacknowledged > this.ackElicitingThreshold ||
+      (ecn === Ecn.CE && this.#tellsOfMark) ||
+      this.#tellsOfReordering(packetNumber, previous)
     ) {
       this.#now = true;
     }
     if (this.deadline === Number.POSITIVE_INFINITY) this.deadline = now + this.maxAckDelay;
+  }
+
+  /** RFC 9000 §13.2.1: every mark; draft-ietf-quic-ack-frequency §6.4: with few acknowledgements the first of a row. */
+  get #tellsOfMark(): boolean {
+    return this.ackElicitingThreshold <= 1 || !this.#previousWasMarked;
+  }
+
+  /** RFC 9000 §13.2.1: out of order or behind a gap; draft-ietf-quic-ack-frequency §6.2: as far as the peer cares. */
+  #tellsOfReordering(packetNumber: number, previous: number): boolean {
+    const threshold = this.reorderingThreshold;
+    if (threshold === 0) return false;
+    if (threshold === 1) return packetNumber < previous || !this.#nothingMissing(previous, packetNumber);
+    const reported = this.#largestAcked - threshold;
+    // The peer took it for lost already, and hears that it was not.
+    if (packetNumber <= reported) return true;
+    const missing = this.#firstMissing(Math.max(reported + 1, this.#floor));
+    return this.#largestAckEliciting - missing >= threshold;
+  }
+
+  /** The smallest number from this one on that did not come. */
+  #firstMissing(from: number): number {
+    const { ranges } = this;
+    // From the newest: what is looked for is near the end.
+    for (let i = ranges.size - 1; i >= 0; i--) {
+      if (ranges.end(i) <= from) break;
+      if (ranges.start(i) <= from) return ranges.end(i);
+    }
+    return from;
   }
 
   /** Everything between the two came, or is too old to be told. */

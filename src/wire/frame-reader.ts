@@ -1,4 +1,4 @@
-// Frames from bytes, RFC 9000 §19 and RFC 9221 §4, into one reusable record.
+// Frames from bytes, RFC 9000 §19, RFC 9221 §4 and draft-ietf-quic-ack-frequency §4, §5, into one reusable record.
 // Owns: encoding rules, that is everything that is wrong with a frame whatever the connection's state.
 // Must not know the packet it came in (frame-table.ts says where it may appear), nor limits or streams.
 
@@ -37,7 +37,7 @@ export function readFrame(reader: Reader, frame: Frame): void {
 function readType(reader: Reader): number {
   if (reader.remaining > 0) {
     const first = reader.bytes[reader.offset];
-    // Every known type takes one byte.
+    // All known types but one take one byte.
     if (first < 0x40) {
       reader.offset++;
       return first;
@@ -46,7 +46,7 @@ function readType(reader: Reader): number {
   return readLongType(reader);
 }
 
-function readLongType(reader: Reader): never {
+function readLongType(reader: Reader): number {
   const at = reader.offset;
   let type: number;
   try {
@@ -64,7 +64,8 @@ function readLongType(reader: Reader): never {
       'frame type not in its shortest form',
     );
   }
-  throw malformed(type, 'unknown frame type');
+  if (type !== FRAME.ACK_FREQUENCY) throw malformed(type, 'unknown frame type');
+  return type;
 }
 
 function readStream(reader: Reader, frame: Frame, type: number): void {
@@ -100,6 +101,7 @@ function readBody(reader: Reader, frame: Frame, type: number): void {
       break;
     case FRAME.PING:
     case FRAME.HANDSHAKE_DONE:
+    case FRAME.IMMEDIATE_ACK:
       break;
     case FRAME.CRYPTO:
       readCrypto(reader, frame);
@@ -159,6 +161,12 @@ function readBody(reader: Reader, frame: Frame, type: number): void {
     case FRAME.DATAGRAM_LENGTH:
       frame.kind = FRAME.DATAGRAM;
       readData(reader, frame, reader.varint());
+      break;
+    case FRAME.ACK_FREQUENCY:
+      frame.sequence = reader.varintExact();
+      frame.limit = reader.varint();
+      frame.ackDelay = reader.varint();
+      frame.reorderingThreshold = reader.varint();
       break;
     default:
       throw malformed(type, 'unknown frame type');

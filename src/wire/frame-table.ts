@@ -27,8 +27,11 @@ export const FRAME = {
   CONNECTION_CLOSE: 0x1c,
   CONNECTION_CLOSE_APPLICATION: 0x1d,
   HANDSHAKE_DONE: 0x1e,
+  IMMEDIATE_ACK: 0x1f,
   DATAGRAM: 0x30,
   DATAGRAM_LENGTH: 0x31,
+  /** The only type of two bytes. */
+  ACK_FREQUENCY: 0xaf,
 } as const;
 
 /** Flags in the type of a STREAM frame, RFC 9000 §19.8. */
@@ -63,7 +66,10 @@ const ALL = IN_INITIAL | IN_ZERO_RTT | IN_HANDSHAKE | IN_ONE_RTT;
 const NOT_ZERO_RTT = IN_INITIAL | IN_HANDSHAKE | IN_ONE_RTT;
 const DATA = IN_ZERO_RTT | IN_ONE_RTT;
 
-/** Every frame type that the library reads. DATAGRAM is from RFC 9221 §4. */
+/**
+ * Every frame type that the library reads. DATAGRAM is from RFC 9221 §4, ACK_FREQUENCY and IMMEDIATE_ACK are from
+ * draft-ietf-quic-ack-frequency §4, §5.
+ */
 export const FRAME_TABLE: readonly FrameRule[] = [
   { type: 0x00, name: 'PADDING', kind: 0x00, packets: ALL, ackEliciting: false, probing: true },
   { type: 0x01, name: 'PING', kind: 0x01, packets: ALL, ackEliciting: true, probing: false },
@@ -96,8 +102,10 @@ export const FRAME_TABLE: readonly FrameRule[] = [
   { type: 0x1c, name: 'CONNECTION_CLOSE', kind: 0x1c, packets: ALL, ackEliciting: false, probing: false },
   { type: 0x1d, name: 'CONNECTION_CLOSE', kind: 0x1d, packets: DATA, ackEliciting: false, probing: false },
   { type: 0x1e, name: 'HANDSHAKE_DONE', kind: 0x1e, packets: IN_ONE_RTT, ackEliciting: true, probing: false },
+  { type: 0x1f, name: 'IMMEDIATE_ACK', kind: 0x1f, packets: IN_ONE_RTT, ackEliciting: true, probing: false },
   { type: 0x30, name: 'DATAGRAM', kind: 0x30, packets: DATA, ackEliciting: true, probing: false },
   { type: 0x31, name: 'DATAGRAM', kind: 0x30, packets: DATA, ackEliciting: true, probing: false },
+  { type: 0xaf, name: 'ACK_FREQUENCY', kind: 0xaf, packets: IN_ONE_RTT, ackEliciting: true, probing: false },
 ];
 
 /** The row of a frame type; `undefined` for a type that the library does not know. */
@@ -105,6 +113,6 @@ export function frameRule(type: number): FrameRule | undefined {
   return type < BY_TYPE.length ? BY_TYPE[type] : undefined;
 }
 
-const BY_TYPE: readonly (FrameRule | undefined)[] = Array.from({ length: 0x40 }, (_, type) =>
+const BY_TYPE: readonly (FrameRule | undefined)[] = Array.from({ length: 0xb0 }, (_, type) =>
   FRAME_TABLE.find((rule) => rule.type === type),
 );

@@ -229,3 +229,26 @@ export function writeDatagram(w: Writer, data: Uint8Array): void {
   w.varint(data.length);
   w.copy(data);
 }
+
+/** What an ACK_FREQUENCY frame asks for. draft-ietf-quic-ack-frequency §4. */
+export interface AckFrequencyRequest {
+  /** Ack-eliciting packets that need no acknowledgement; one more does. */
+  readonly ackElicitingThreshold: number;
+  /** Microseconds. */
+  readonly maxAckDelay: number;
+  /** Packets by which another may be late before that is told at once; 0: it need not be told. */
+  readonly reorderingThreshold: number;
+}
+
+/** At most 34 bytes. */
+export function writeAckFrequency(w: Writer, sequence: number, request: AckFrequencyRequest): void {
+  w.varint(FRAME.ACK_FREQUENCY);
+  w.varint(sequence);
+  w.varint(request.ackElicitingThreshold);
+  w.varint(request.maxAckDelay);
+  w.varint(request.reorderingThreshold);
+}
+
+export function writeImmediateAck(w: Writer): void {
+  w.u8(FRAME.IMMEDIATE_ACK);
+}

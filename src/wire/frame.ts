@@ -18,7 +18,7 @@ export class Frame {
   dataStart = 0;
   /** STREAM: the last bit. */
   fin = false;
-  /** MAX_*, *_BLOCKED: the limit, clamped to 2^53 - 1. */
+  /** MAX_*, *_BLOCKED: the limit; ACK_FREQUENCY: Ack-Eliciting Threshold. Clamped to 2^53 - 1. */
   limit = 0;
   /** RESET_STREAM, STOP_SENDING, CONNECTION_CLOSE: without loss, a bigint only above 2^53 - 1. */
   errorCode: number | bigint = 0;
@@ -26,7 +26,7 @@ export class Frame {
   finalSize = 0;
   /** CONNECTION_CLOSE: the frame that the peer blames; 0 when unknown. */
   frameType: number | bigint = 0;
-  /** NEW_CONNECTION_ID, RETIRE_CONNECTION_ID: without loss. */
+  /** NEW_CONNECTION_ID, RETIRE_CONNECTION_ID, ACK_FREQUENCY: without loss. */
   sequence: number | bigint = 0;
   retirePriorTo: number | bigint = 0;
   cidStart = 0;
@@ -34,7 +34,7 @@ export class Frame {
   /** NEW_CONNECTION_ID: offset of the 16-byte stateless reset token. */
   tokenStart = 0;
   largestAcked = 0;
-  /** ACK: as on the wire, to be scaled by the peer's ack_delay_exponent. */
+  /** ACK: as on the wire, to be scaled by the peer's ack_delay_exponent. ACK_FREQUENCY: requested, microseconds. */
   ackDelay = 0;
   /** ACK: pairs in `ranges`. */
   rangeCount = 0;
@@ -44,4 +44,6 @@ export class Frame {
   ect0 = 0;
   ect1 = 0;
   ce = 0;
+  /** ACK_FREQUENCY: Reordering Threshold, clamped to 2^53 - 1. */
+  reorderingThreshold = 0;
 }

@@ -1,4 +1,4 @@
-// Transport parameters, RFC 9000 §18, with those of RFC 9221, RFC 9287 and RFC 9368: one table, both directions.
+// Transport parameters, RFC 9000 §18, with those of RFC 9221, RFC 9287, RFC 9368 and ACK frequency: one table, both directions.
 // Owns: encoding, ranges, defaults, who may send what. Comparing ids with the handshake's is not done here.
 
 import { TransportError, TransportErrorCode } from '../errors.ts';
@@ -36,6 +36,8 @@ export interface TransportParameters {
   maxDatagramFrameSize: number;
   /** RFC 9287 §3: packets may come with any fixed bit. */
   greaseQuicBit: boolean;
+  /** draft-ietf-quic-ack-frequency §3: microseconds; its frames are taken. Absent: they are not. */
+  minAckDelay?: number;
   /** RFC 9368 §3. */
   versionInformation?: { readonly chosen: number; readonly available: readonly number[] };
 }
@@ -58,7 +60,7 @@ export const DEFAULT_TRANSPORT_PARAMETERS: Readonly<TransportParameters> = {
   greaseQuicBit: false,
 };
 
-type IntegerKey = KeysOf<number>;
+type IntegerKey = KeysOf<number> | 'minAckDelay';
 type FlagKey = KeysOf<boolean>;
 type BytesKey = KeysOf<Uint8Array | undefined>;
 type KeysOf<Value> = {
@@ -129,6 +131,14 @@ export const TRANSPORT_PARAMETER_TABLE: readonly TransportParameterRow[] = [
   { id: 0x11, name: 'version_information', kind: 'versions', key: 'versionInformation' },
   { id: 0x20, name: 'max_datagram_frame_size', kind: 'integer', key: 'maxDatagramFrameSize' },
   { id: 0x2ab2, name: 'grease_quic_bit', kind: 'flag', key: 'greaseQuicBit' },
+  // Never above max_ack_delay, which ends there.
+  {
+    id: 0xff04de1b,
+    name: 'min_ack_delay',
+    kind: 'integer',
+    key: 'minAckDelay',
+    max: (2 ** 14 - 1) * 1000,
+  },
 ];
 
 /** One unknown parameter, id of the form 31 * N + 27, that keeps the peer's parser honest. RFC 9000 §18.1. */
@@ -155,7 +165,7 @@ export function encodeTransportParameters(
 /**
  * The parameters that a peer of this role sent; the bytes are copied. Unknown ones are skipped.
  * Throws `TransportError` TRANSPORT_PARAMETER_ERROR: cut off, twice the same, out of range, of the wrong size,
- * or a server's parameter from a client. RFC 9000 §7.4, §18.2.
+ * a server's parameter from a client, or min_ack_delay above max_ack_delay. RFC 9000 §7.4, §18.2.
  */
 export function decodeTransportParameters(
   bytes: Uint8Array,
@@ -184,6 +194,9 @@ export function decodeTransportParameters(
     if (error instanceof Truncated) throw refused('cut off');
     throw error;
   }
+  // draft-ietf-quic-ack-frequency §3: the one in microseconds, the other in milliseconds.
+  if ((parameters.minAckDelay ?? 0) > parameters.maxAckDelay * 1000)
+    throw refused('min_ack_delay above max_ack_delay');
   return parameters;
 }
 

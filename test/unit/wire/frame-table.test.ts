@@ -37,7 +37,7 @@ const TABLE_3: [number, number, string, string, string][] = [
   [0x1e, 0x1e, 'HANDSHAKE_DONE', '___1', ''],
 ];
 
-test('RFC 9000 §12.4 every row of Table 3 is a rule, and there are no others but DATAGRAM', () => {
+test('RFC 9000 §12.4 every row of Table 3 is a rule, and there are no others but those of two extensions', () => {
   let rows = 0;
   for (const [first, last, name, packets, notes] of TABLE_3) {
     for (let type = first; type <= last; type++) {
@@ -55,8 +55,9 @@ test('RFC 9000 §12.4 every row of Table 3 is a rule, and there are no others bu
       rows++;
     }
   }
-  assert.equal(FRAME_TABLE.length, rows + 2);
-  for (const type of [0x1f, 0x20, 0x2f, 0x32, 0x3f, 0x40, 2 ** 40]) assert.equal(frameRule(type), undefined);
+  assert.equal(FRAME_TABLE.length, rows + 4);
+  for (const type of [0x20, 0x2f, 0x32, 0x3f, 0x40, 0xae, 0xb0, 2 ** 40])
+    assert.equal(frameRule(type), undefined);
 });
 
 test('RFC 9221 §4 DATAGRAM is ack-eliciting and comes in 0-RTT and 1-RTT packets', () => {
@@ -64,6 +65,14 @@ test('RFC 9221 §4 DATAGRAM is ack-eliciting and comes in 0-RTT and 1-RTT packet
     assert.equal(frameRule(type)?.packets, IN_ZERO_RTT | IN_ONE_RTT);
     assert.equal(frameRule(type)?.ackEliciting, true);
     assert.equal(frameRule(type)?.kind, FRAME.DATAGRAM);
+  }
+});
+
+test('draft-ietf-quic-ack-frequency §3 ACK_FREQUENCY and IMMEDIATE_ACK are ack-eliciting, and come in 1-RTT packets alone', () => {
+  for (const type of [FRAME.ACK_FREQUENCY, FRAME.IMMEDIATE_ACK]) {
+    assert.equal(frameRule(type)?.packets, IN_ONE_RTT);
+    assert.equal(frameRule(type)?.ackEliciting, true);
+    assert.equal(frameRule(type)?.probing, false);
   }
 });
 

@@ -38,6 +38,7 @@ const FULL: TransportParameters = {
   retrySourceConnectionId: EMPTY,
   maxDatagramFrameSize: 65535,
   greaseQuicBit: true,
+  minAckDelay: 1000,
   versionInformation: { chosen: 1, available: [0x6b3343cf, 1] },
 };
 
@@ -131,6 +132,17 @@ test('RFC 9000 §18.2 parameters of servers are refused from clients', () => {
     encodeTransportParameters({ preferredAddress: { connectionId: TOKEN, statelessResetToken: TOKEN } }),
     'client',
   );
+});
+
+test('draft-ietf-quic-ack-frequency §3 min_ack_delay is in microseconds and not above max_ack_delay', () => {
+  const given = (minAckDelay: number, maxAckDelay: number) =>
+    encodeTransportParameters({ minAckDelay, maxAckDelay });
+  assert.equal(toHex(given(1000, 25)), 'c0000000ff04de1b' + '0243e8');
+  assert.equal(decodeTransportParameters(given(25_000, 25), 'client').minAckDelay, 25_000);
+  assert.equal(decodeTransportParameters(given(0, 0), 'client').minAckDelay, 0);
+  assert.equal('minAckDelay' in decodeTransportParameters(EMPTY, 'client'), false);
+  refused(given(25_001, 25));
+  refused(given(1, 0));
 });
 
 test('P5 parameters cut off at any byte are an error or a shorter list, never something else', () => {
