@@ -19,7 +19,6 @@ export {
 export {
   type CloseInfo,
   type ConnectionInfo,
-  type OpenOptions,
   QuicConnection,
 } from './runtime/connection.ts';
 export type { ConnectionStats } from './runtime/connection-stats.ts';
@@ -28,7 +27,7 @@ export { type EndpointOptions, QuicEndpoint } from './runtime/endpoint.ts';
 export type { Environment } from './runtime/environment.ts';
 export type { MigrateOptions } from './runtime/migrations.ts';
 export type { CryptoOptions, TransportOptions } from './runtime/options.ts';
-export { QuicStream, type WaitOptions } from './runtime/stream.ts';
+export { type OpenOptions, QuicStream, type WaitOptions } from './runtime/stream.ts';
 export type { StreamDeadline } from './runtime/stream-deadline.ts';
 export type { EarlyDataState, ExternalPsk } from './tls/engine.ts';
 export { formatAddress, type SocketAddress } from './util/address.ts';

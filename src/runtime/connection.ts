@@ -7,16 +7,17 @@ import type { ConnectionEvent } from '../connection/events.ts';
 import type { PathEvent } from '../connection/path-events.ts';
 import { StreamNotice } from '../connection/streams/streams.ts';
 import { invalidArgType, type QuicError, quicError } from '../errors.ts';
-import { commonNameOf } from '../pki/subject-name.ts';
 import type { EarlyDataState } from '../tls/engine.ts';
 import type { SocketAddress } from '../util/address.ts';
 import { Ring } from '../util/ring.ts';
+import { clientNameOf } from './client-name.ts';
 import { type ConnectionStats, statsOf } from './connection-stats.ts';
 import { DatagramChannel } from './datagrams.ts';
 import { abortable, type Deferred, defer } from './deferred.ts';
 import type { ConnectionOwner, DrivenConnection } from './driven-connection.ts';
 import { type MigrateOptions, Migrations } from './migrations.ts';
-import { QuicStream, type StreamHost, type WaitOptions } from './stream.ts';
+import type { HandshakeQuestions } from './questions.ts';
+import { type OpenOptions, QuicStream, type StreamHost, type WaitOptions } from './stream.ts';
 
 /** What the handshake agreed on. */
 export interface ConnectionInfo {
@@ -27,11 +28,6 @@ export interface ConnectionInfo {
   remoteAddress: SocketAddress;
 }
 
-export interface OpenOptions extends WaitOptions {
-  /** Rejects at once where it would wait: ERR_QUIC_INVALID_STATE before `opened`, ERR_QUIC_STREAM_LIMIT at the limit. */
-  failOnBlocked?: boolean;
-}
-
 /** How a connection ended without an error. */
 export interface CloseInfo {
   /** Application error code, or 0 for a transport close. */
@@ -40,15 +36,6 @@ export interface CloseInfo {
   /** The peer closed. */
   remote: boolean;
 }
-
-/** Answers the questions that a handshake asks its endpoint. */
-export type HandshakeQuestions = (
-  core: ConnectionCore,
-  event: ConnectionEvent,
-  now: number,
-  /** To be called after an answer that came later. */
-  wake: () => void,
-) => void;
 
 /**
  * A QUIC connection. `opened` and `closed` may be left alone: their rejections are handled.
@@ -156,10 +143,7 @@ export class QuicConnection implements ConnectionOwner, StreamHost {
 
   /** The common name in the client's certificate, once the handshake is complete; null without one. */
   get clientName(): string | null {
-    const { config, handshake, isServer } = this.#core;
-    if (!handshake.isComplete) return null;
-    const certificate = isServer ? this.peerCertificate : config.identity?.certificates[0];
-    return certificate ? commonNameOf(certificate) : null;
+    return clientNameOf(this.#core);
   }
 
   /** Counters, as plain numbers. */
@@ -400,11 +384,8 @@ export class QuicConnection implements ConnectionOwner, StreamHost {
     const stream = this.#openers[direction].length === 0 ? this.#tryOpen(direction) : null;
     if (stream !== null) return Promise.resolve(stream);
     if (options.failOnBlocked === true) {
-      const isBlocked = this.isOpen || this.#core.earlyData.canSend;
-      const message = 'The connection is not open yet';
-      return Promise.reject(
-        isBlocked ? quicError('ERR_QUIC_STREAM_LIMIT') : quicError('ERR_QUIC_INVALID_STATE', { message }),
-      );
+      const isReady = this.isOpen || this.#core.earlyData.canSend;
+      return Promise.reject(quicError(isReady ? 'ERR_QUIC_STREAM_LIMIT' : 'ERR_QUIC_INVALID_STATE'));
     }
     return this.#wait(this.#openers[direction], options);
   }

@@ -10,7 +10,15 @@ import type { TrustAnchors } from '../pki/trust-anchors.ts';
 import { verifyPeerCertificate } from '../pki/verify-peer.ts';
 import type { ReplayStore } from '../routing/replay-store.ts';
 import type { Clock } from '../util/clock.ts';
-import type { HandshakeQuestions } from './connection.ts';
+
+/** Answers the questions that a handshake asks its endpoint. */
+export type HandshakeQuestions = (
+  core: ConnectionCore,
+  event: ConnectionEvent,
+  now: number,
+  /** To be called after an answer that came later. */
+  wake: () => void,
+) => void;
 
 /** How a peer's certificate is judged. */
 export interface VerificationOptions {

@@ -33,6 +33,11 @@ export interface WaitOptions {
   signal?: AbortSignal | undefined;
 }
 
+export interface OpenOptions extends WaitOptions {
+  /** Rejects at once where it would wait: ERR_QUIC_INVALID_STATE before `opened`, ERR_QUIC_STREAM_LIMIT at the limit. */
+  failOnBlocked?: boolean;
+}
+
 interface PendingWrite {
   data: Uint8Array;
   offset: number;
