@@ -48,11 +48,11 @@ export class RttEstimator {
       this.variation = sample / 2;
       return;
     }
-    if (sample > 2 * this.smoothed) this.jumps++;
     // The minimum takes no account of what the peer says about its delay. RFC 9002 §5.2.
     if (sample < this.min) this.min = sample;
     // A claimed delay that would take the sample below the minimum is not believed.
     const adjusted = sample >= this.min + ackDelay ? sample - ackDelay : sample;
+    if (adjusted > 2 * this.smoothed) this.jumps++;
     this.variation += (Math.abs(this.smoothed - adjusted) - this.variation) / 4;
     this.smoothed += (adjusted - this.smoothed) / 8;
   }
