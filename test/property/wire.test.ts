@@ -156,6 +156,23 @@ const anyFrame: fc.Arbitrary<{
     write: (w: Writer) => frames.writeResetStream(w, streamId, code, finalSize),
     expected: { kind: FRAME.RESET_STREAM, streamId, errorCode: exact(code), finalSize },
   })),
+  fc
+    .tuple(safe, safe, safe, safe)
+    .map(([sequence, ackElicitingThreshold, maxAckDelay, reorderingThreshold]) => ({
+      write: (w: Writer) =>
+        frames.writeAckFrequency(w, sequence, { ackElicitingThreshold, maxAckDelay, reorderingThreshold }),
+      expected: {
+        kind: FRAME.ACK_FREQUENCY,
+        sequence,
+        limit: ackElicitingThreshold,
+        ackDelay: maxAckDelay,
+        reorderingThreshold,
+      },
+    })),
+  fc.constant({
+    write: (w: Writer) => frames.writeImmediateAck(w),
+    expected: { kind: FRAME.IMMEDIATE_ACK },
+  }),
   fc.tuple(safe, varint).map(([streamId, code]) => ({
     write: (w: Writer) => frames.writeStopSending(w, streamId, code),
     expected: { kind: FRAME.STOP_SENDING, streamId, errorCode: exact(code) },

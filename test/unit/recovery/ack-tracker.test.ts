@@ -203,3 +203,50 @@ test('the tracker agrees with a naive model', () => {
     { numRuns: 60 },
   );
 });
+
+/** The packets after which an ACK was sent, with the tables of the draft in mind: only reordering calls for one. */
+function acknowledgedAfter(threshold: number, numbers: readonly number[]): number[] {
+  const acks = tracker(1000);
+  acks.ackElicitingThreshold = 1000;
+  acks.reorderingThreshold = threshold;
+  return numbers.filter((number) => {
+    acks.received(number, true, 0);
+    const due = acks.shouldAck(0);
+    if (due) acks.ackSent();
+    return due;
+  });
+}
+
+test('draft-ietf-quic-ack-frequency §6.2.1 the examples of the draft', () => {
+  assert.deepEqual(acknowledgedAfter(3, [0, 1, 3, 4, 5, 8, 9, 10]), [5, 9, 10]);
+  assert.deepEqual(acknowledgedAfter(5, [0, 1, 3, 5, 6, 7, 8, 9]), [7, 9]);
+  assert.deepEqual(acknowledgedAfter(1, [0, 1, 3, 4, 6]), [3, 6]);
+});
+
+test('draft-ietf-quic-ack-frequency §6.2 what the peer took for lost is told of at once, a small delay is not', () => {
+  assert.deepEqual(acknowledgedAfter(3, [0, 2, 3, 4, 1]), [4, 1]);
+  assert.deepEqual(acknowledgedAfter(3, [0, 2, 1, 3, 4, 5]), []);
+});
+
+test('draft-ietf-quic-ack-frequency §6.2 with a reordering threshold of 0 no gap matters', () => {
+  assert.deepEqual(acknowledgedAfter(0, [0, 5, 3, 20, 4]), []);
+});
+
+test('draft-ietf-quic-ack-frequency §4 with a threshold of 0 every packet is acknowledged at once', () => {
+  const acks = tracker();
+  acks.ackElicitingThreshold = 0;
+  acks.received(0, true, 0);
+  assert.equal(acks.shouldAck(0), true);
+});
+
+test('draft-ietf-quic-ack-frequency §6.4 the first mark of a row is told at once', () => {
+  const acks = tracker();
+  acks.ackElicitingThreshold = 10;
+  const due: boolean[] = [];
+  for (const [number, ecn] of [Ecn.ECT0, Ecn.CE, Ecn.CE, Ecn.ECT0, Ecn.CE].entries()) {
+    acks.received(number, true, 0, ecn);
+    due.push(acks.shouldAck(0));
+    acks.ackSent();
+  }
+  assert.deepEqual(due, [false, true, false, false, true]);
+});
