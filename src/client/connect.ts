@@ -2,7 +2,8 @@
 // connection that opened first.
 
 import { invalidArgType, invalidArgValue, QuicError, quicError } from '../errors.ts';
-import type { Pin } from '../pki/fingerprint.ts';
+import { type Pin, parsePin } from '../pki/fingerprint.ts';
+import { normalizeHostName } from '../pki/host-name.ts';
 import { loadIdentity } from '../pki/identity.ts';
 import type { PkiInput } from '../pki/input.ts';
 import { type TrustSource, trustAnchors } from '../pki/trust-anchors.ts';
@@ -26,7 +27,7 @@ import { parseQlog, type QlogOption } from '../runtime/qlog.ts';
 import type { VerificationOptions } from '../runtime/questions.ts';
 import type { ExternalPsk } from '../tls/engine.ts';
 import { NO_TRACE } from '../trace/trace.ts';
-import { formatAddress, type SocketAddress } from '../util/address.ts';
+import { formatAddress, ipFamily, type SocketAddress } from '../util/address.ts';
 import type { Clock } from '../util/clock.ts';
 import { RaceLost, race } from './race.ts';
 import { type LookupFunction, resolveServer } from './resolve.ts';
@@ -258,7 +259,7 @@ function parseConnect(
     maxAmplificationFactor: 3,
     grease: true,
     alpn,
-    serverName: options.serverName ?? host,
+    serverName: parseServerName(options.serverName) ?? host,
     verifyPeer: true,
     requestOcsp: false,
     identity:
@@ -269,7 +270,7 @@ function parseConnect(
   const verification: VerificationOptions = {
     acceptAny: !boolean('rejectUnauthorized', options.rejectUnauthorized, true),
     ...(ca === undefined ? {} : { anchors: trustAnchors(ca) }),
-    ...(pins === undefined ? {} : { pins }),
+    ...(pins === undefined ? {} : { pins: parsePins(pins) }),
   };
   return { config, verification };
 }
@@ -280,6 +281,19 @@ function isUnreachable(error: unknown): boolean {
 }
 
 const MAX_TIME = 2 ** 31 - 1;
+
+function parseServerName(name: unknown): string | undefined {
+  if (name === undefined) return undefined;
+  if (typeof name !== 'string') throw invalidArgType('serverName', 'of type string', name);
+  if (ipFamily(name) !== 0 || normalizeHostName(name) !== null) return name;
+  throw invalidArgValue('serverName', name, 'must be a host name or an IP address');
+}
+
+function parsePins(pins: unknown): Uint8Array[] {
+  if (!Array.isArray(pins)) throw invalidArgType('pins', 'a list of SHA-256 hashes', pins);
+  if (pins.length === 0) throw invalidArgValue('pins', pins, 'must have at least one hash, or be left out');
+  return pins.map((pin: Pin) => parsePin(pin, 'pins'));
+}
 
 const OPTION_NAMES: ReadonlySet<string> = new Set([
   ...TRANSPORT_OPTION_NAMES,

@@ -31,6 +31,8 @@ export interface TransportOptions {
   /** 'cubic' (default), 'reno' or 'bbr'. */
   congestionControl?: string;
   pacing?: boolean;
+  /** Takes requests for fewer ACKs, and makes them after slow start (draft-ietf-quic-ack-frequency). Default true. */
+  ackFrequency?: boolean;
   /** Largest UDP payload to try, 1200 to 65527. Default 1452. */
   maxUdpPayloadSize?: number;
   disableActiveMigration?: boolean;
@@ -124,6 +126,7 @@ export function parseTransport(options: TransportOptions): TransportConfig {
     config.maxSendUdpPayloadSize,
   );
   config.pacing = boolean('pacing', options.pacing, config.pacing);
+  config.ackFrequency = boolean('ackFrequency', options.ackFrequency, config.ackFrequency);
   config.followPreferredAddress = boolean('followPreferredAddress', options.followPreferredAddress, true);
   config.preferredAddress = parsePreferredAddress(options.preferredAddress);
   config.disableActiveMigration = boolean('disableActiveMigration', options.disableActiveMigration, false);
@@ -145,9 +148,10 @@ export function parseHandshakeTimeout(options: TransportOptions): number {
 /** ALPN: a name or a list of names, each 1 to 255 bytes (RFC 7301 §3.1). There is no default. */
 export function parseAlpn(value: unknown): string[] {
   const names = typeof value === 'string' ? [value] : value;
-  if (!Array.isArray(names) || names.length === 0) {
-    throw invalidArgType('alpn', "a protocol name or a list of at least one, such as ['echo']", value);
+  if (!Array.isArray(names)) {
+    throw invalidArgType('alpn', "a protocol name or a list of them, such as ['echo']", value);
   }
+  if (names.length === 0) throw invalidArgValue('alpn', value, "must name a protocol, such as ['echo']");
   for (const name of names) {
     if (typeof name !== 'string') throw invalidArgType('alpn', 'a list of strings', name);
     const length = new TextEncoder().encode(name).length;
@@ -215,6 +219,7 @@ export const TRANSPORT_OPTION_NAMES: readonly string[] = [
   'maxSendBuffer',
   'congestionControl',
   'pacing',
+  'ackFrequency',
   'maxUdpPayloadSize',
   'disableActiveMigration',
   'preferredAddress',

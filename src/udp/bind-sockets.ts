@@ -159,7 +159,7 @@ function askedAddresses(factory: SocketFactory, spec: BindSpec): SocketAddress[]
   if (address !== undefined) {
     const one = socketAddress(address, port);
     if (one === null)
-      throw invalidArgValue('address', address, 'an IP address, or undefined for all addresses');
+      throw invalidArgValue('address', address, 'must be an IP address, or undefined for all addresses');
     return [one];
   }
   const local = factory.localAddresses();
