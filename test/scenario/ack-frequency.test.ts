@@ -4,6 +4,7 @@ import { DEFAULT_TRANSPORT_CONFIG } from '../../src/connection/config.ts';
 import type { ConnectionCore } from '../../src/connection/connection.ts';
 import { TransportErrorCode } from '../../src/errors.ts';
 import type { AckTracker } from '../../src/recovery/ack-tracker.ts';
+import { parseTransport } from '../../src/runtime/options.ts';
 import { NO_TRACE } from '../../src/trace/trace.ts';
 import { FRAME } from '../../src/wire/frame-table.ts';
 import { writeAckFrequency, writeImmediateAck, writePing } from '../../src/wire/frame-writer.ts';
@@ -197,4 +198,12 @@ test('draft-ietf-quic-ack-frequency §3 a min_ack_delay above max_ack_delay clos
   });
   attack.duel.run(() => attack.closedWith !== null);
   assert.equal(attack.closedWith, TRANSPORT_PARAMETER_ERROR);
+});
+
+test('draft-ietf-quic-ack-frequency §3 the option ackFrequency of connections switches it off', () => {
+  assert.equal(parseTransport({}).ackFrequency, true);
+  assert.equal(parseTransport({ ackFrequency: false }).ackFrequency, false);
+  assert.throws(() => parseTransport({ ackFrequency: 1 as unknown as boolean }), {
+    code: 'ERR_INVALID_ARG_TYPE',
+  });
 });

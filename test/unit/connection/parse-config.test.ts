@@ -32,6 +32,7 @@ describe('CoreConfig', () => {
     assert.deepEqual([transport.congestionControl, transport.initialWindowPackets], ['cubic', 10]);
     assert.deepEqual([transport.maxConnectionWindow, transport.maxStreamWindow], [24 << 20, 16 << 20]);
     assert.deepEqual([transport.pacing, transport.hystart, transport.ecn], [true, true, false]);
+    assert.equal(transport.ackFrequency, true);
     assert.equal(parse({ hystart: false }).transport.hystart, false);
     assert.equal(parse({ ecn: true }).transport.ecn, true);
   });
@@ -70,6 +71,7 @@ describe('CoreConfig', () => {
     assert.throws(wrong({ alpn: ['a'], initialMaxData: -1 }), { code: 'ERR_OUT_OF_RANGE' });
     assert.throws(wrong({ alpn: ['a'], initialMaxData: '5' }), { code: 'ERR_INVALID_ARG_TYPE' });
     assert.throws(wrong({ alpn: ['a'], pacing: 1 }), { code: 'ERR_INVALID_ARG_TYPE' });
+    assert.throws(wrong({ alpn: ['a'], ackFrequency: 1 }), { code: 'ERR_INVALID_ARG_TYPE' });
     assert.throws(wrong({ alpn: ['a'], ciphers: ['RC4'] }), { message: /TLS_AES_128_GCM_SHA256/ });
     assert.throws(wrong({ alpn: ['a'], groups: ['P-521'] }), { message: /x25519/ });
     assert.throws(wrong({ alpn: ['a'], statelessResetToken: new Uint8Array(15) }), {
