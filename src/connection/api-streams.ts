@@ -62,6 +62,16 @@ export abstract class ConnectionStreams {
     return this.core.streams.streamShutdown(streamId, direction, errorCode);
   }
 
+  /**
+   * Resets the stream, but what was written below `reliableSize` is delivered (RESET_STREAM_AT,
+   * draft-ietf-quic-reliable-stream-reset); 0 is a plain reset. May be called again to lower the size: code and final
+   * size stay. False if there is nothing to do. Throws ERR_QUIC_INVALID_STATE if the peer takes no such frame (its
+   * option `resetStreamAt`), ERR_OUT_OF_RANGE above what was written, ERR_QUIC_INVALID_STREAM_STATE.
+   */
+  streamResetAt(streamId: number, errorCode: number | bigint, reliableSize: number): boolean {
+    return this.core.streams.streamResetAt(streamId, errorCode, reliableSize);
+  }
+
   /** Bytes that a write takes now. Throws ERR_QUIC_INVALID_STREAM_STATE, ERR_QUIC_STREAM_STOPPED. */
   streamCapacity(streamId: number): number {
     return this.core.streams.streamCapacity(streamId);

@@ -78,6 +78,8 @@ export interface TransportConfig {
   datagramSendQueueBytes: number;
   /** Collect what became of datagrams for `nextNotice`; whoever sets it drains them. Default false. */
   datagramFates: boolean;
+  /** Take RESET_STREAM_AT frames, advertised (draft-ietf-quic-reliable-stream-reset). Default false. */
+  resetStreamAt: boolean;
 }
 
 export const DEFAULT_TRANSPORT_CONFIG: TransportConfig = {
@@ -120,6 +122,7 @@ export const DEFAULT_TRANSPORT_CONFIG: TransportConfig = {
   datagramSendQueueLen: 0,
   datagramSendQueueBytes: 0,
   datagramFates: false,
+  resetStreamAt: false,
 };
 
 /** A certificate chain (DER, leaf first) with its key. */

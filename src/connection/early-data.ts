@@ -107,7 +107,7 @@ export class EarlyData {
     const remembered = this.#remembered;
     if (remembered === null || this.#parts.handshake.engine.earlyData !== 'accepted') return;
     for (const name of BINDING) {
-      if (given[name] >= remembered[name]) continue;
+      if (Number(given[name]) >= Number(remembered[name])) continue;
       throw new TransportError(
         TransportErrorCode.PROTOCOL_VIOLATION,
         FRAME.CRYPTO,
@@ -155,4 +155,5 @@ const BINDING = [
   'initialMaxStreamsUni',
   'activeConnectionIdLimit',
   'maxDatagramFrameSize',
+  'resetStreamAt',
 ] as const;

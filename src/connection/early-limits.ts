@@ -8,7 +8,7 @@ import type { TransportConfig } from './config.ts';
 
 /** The limits as bytes. The QUIC version is among them: sessions are for one version (RFC 9369 §5). */
 export function promisedLimits(transport: TransportConfig, version: number): Uint8Array {
-  const values = [LAYOUT, version, ...LIMITS.map((name) => transport[name])];
+  const values = [LAYOUT, version, ...LIMITS.map((name) => Number(transport[name]))];
   const length = values.reduce((sum, value) => sum + varintLength(value), 0);
   const writer = new Writer(new Uint8Array(length));
   for (const value of values) writer.varint(value);
@@ -31,7 +31,7 @@ export function keepsPromises(promised: Uint8Array, transport: TransportConfig, 
   const reader = new Reader(promised);
   try {
     if (reader.varint() !== LAYOUT || reader.varint() !== version) return false;
-    return LIMITS.every((name) => reader.varint() <= transport[name]) && reader.remaining === 0;
+    return LIMITS.every((name) => reader.varint() <= Number(transport[name])) && reader.remaining === 0;
   } catch (error) {
     if (error instanceof Truncated) return false;
     throw error;
@@ -39,7 +39,7 @@ export function keepsPromises(promised: Uint8Array, transport: TransportConfig, 
 }
 
 /** Changes with the list below. */
-const LAYOUT = 1;
+const LAYOUT = 2;
 
 const LIMITS = [
   'initialMaxData',
@@ -50,4 +50,5 @@ const LIMITS = [
   'initialMaxStreamsUni',
   'activeConnectionIdLimit',
   'maxDatagramFrameSize',
+  'resetStreamAt',
 ] as const;

@@ -59,6 +59,7 @@ HANDLERS[FRAME.CRYPTO] = (parts, frame, bytes, { space, now }) => {
 
 HANDLERS[FRAME.STREAM] = (parts, frame, bytes, { now }) => parts.streams.onStream(frame, bytes, now);
 HANDLERS[FRAME.RESET_STREAM] = (parts, frame) => parts.streams.onResetStream(frame);
+HANDLERS[FRAME.RESET_STREAM_AT] = (parts, frame) => parts.streams.onResetStreamAt(frame);
 HANDLERS[FRAME.STOP_SENDING] = (parts, frame) => parts.streams.onStopSending(frame);
 HANDLERS[FRAME.MAX_DATA] = (parts, frame) => parts.streams.onMaxData(frame);
 HANDLERS[FRAME.MAX_STREAM_DATA] = (parts, frame) => parts.streams.onMaxStreamData(frame);

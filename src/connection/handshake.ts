@@ -286,6 +286,7 @@ export class Handshake {
       maxDatagramFrameSize: transport.maxDatagramFrameSize,
       initialSourceConnectionId: localIds.current,
       greaseQuicBit: config.greaseQuicBit === true,
+      resetStreamAt: transport.resetStreamAt,
       ...(minAckDelay === undefined ? {} : { minAckDelay }),
       ...(versionInformation === undefined ? {} : { versionInformation }),
     };

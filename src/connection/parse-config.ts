@@ -115,6 +115,8 @@ export interface CoreOptions extends SessionOptions {
   readonly hystart?: boolean;
   /** Default true. */
   readonly pacing?: boolean;
+  /** Takes RESET_STREAM_AT frames (draft-ietf-quic-reliable-stream-reset). Default false. */
+  readonly resetStreamAt?: boolean;
   /** Most that pacing lets go, bytes per second, at least 1. Default no limit. */
   readonly maxPacingRate?: number;
   /** RTT of a path before its first sample, at least 1. Default 333 (RFC 9002 §6.2.2). */
@@ -228,6 +230,7 @@ function parseTransport(options: CoreOptions): TransportConfig {
   config.ackFrequency = boolean('ackFrequency', options.ackFrequency, config.ackFrequency);
   config.hystart = boolean('hystart', options.hystart, config.hystart);
   config.ecn = boolean('ecn', options.ecn, config.ecn);
+  config.resetStreamAt = boolean('resetStreamAt', options.resetStreamAt, false);
   config.spinBit = boolean('spinBit', options.spinBit, config.spinBit);
   config.disableActiveMigration = boolean('disableActiveMigration', options.disableActiveMigration, false);
   config.followPreferredAddress = boolean('followPreferredAddress', options.followPreferredAddress, true);
@@ -375,6 +378,7 @@ const NAMES: ReadonlySet<string> = new Set([
   ],
   ...['groups', 'grease', 'handshakeTimeout', 'maxAmplificationFactor', 'statelessResetToken', 'idSource'],
   ...['provider', 'random', 'trace', 'pacing', 'disableActiveMigration', 'congestionControl'],
+  'resetStreamAt',
   ...['preferredAddress', 'followPreferredAddress', 'disableDcidReuse', 'sendCapacityFactor'],
   ...['datagrams', 'datagramFates', 'hystart', 'ecn', 'spinBit', 'ackFrequency'],
   ...SESSION_OPTION_NAMES,

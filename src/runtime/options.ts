@@ -43,6 +43,8 @@ export interface TransportOptions {
   };
   /** Client: goes to the server's preferred address of the family in use, once that answers. Default true. */
   followPreferredAddress?: boolean;
+  /** Take resets that keep the beginning of a stream (draft-ietf-quic-reliable-stream-reset). Default false. */
+  resetStreamAt?: boolean;
   /** Take unreliable datagrams (RFC 9221); true with the default limits. Default false. */
   datagrams?: boolean | DatagramOptions;
 }
@@ -129,6 +131,7 @@ export function parseTransport(options: TransportOptions): TransportConfig {
   config.ackFrequency = boolean('ackFrequency', options.ackFrequency, config.ackFrequency);
   config.followPreferredAddress = boolean('followPreferredAddress', options.followPreferredAddress, true);
   config.preferredAddress = parsePreferredAddress(options.preferredAddress);
+  config.resetStreamAt = boolean('resetStreamAt', options.resetStreamAt, false);
   config.disableActiveMigration = boolean('disableActiveMigration', options.disableActiveMigration, false);
   Object.assign(config, parseDatagrams(options.datagrams));
   if (options.congestionControl !== undefined) {
@@ -225,6 +228,7 @@ export const TRANSPORT_OPTION_NAMES: readonly string[] = [
   'preferredAddress',
   'followPreferredAddress',
   'datagrams',
+  'resetStreamAt',
   'ciphers',
   'groups',
   'qlog',

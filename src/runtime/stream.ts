@@ -148,11 +148,14 @@ export class QuicStream {
     return this.finish(data, options);
   }
 
-  /** Gives up sending, with an application error code (RFC 9000 §3.1). */
-  reset(code: number | bigint = 0): void {
+  /**
+   * Gives up sending, with an application error code (RFC 9000 §3.1). The first `reliableSize` bytes, default none, are
+   * delivered all the same: as far as they were taken, and only to a peer with the option `resetStreamAt`.
+   */
+  reset(code: number | bigint = 0, options: { reliableSize?: number } = {}): void {
     this.#needs('writable');
     if (this.#writeError !== null || this.#acked || this.#isOver) return;
-    this.#host.streams.streamShutdown(this.id, 'write', checkCode(code));
+    this.#host.streams.streamResetAt(this.id, checkCode(code), options.reliableSize ?? 0);
     this.#failWrites(
       quicError('ERR_QUIC_STREAM_FINISHED', {
         message: 'The stream was reset on this side',

@@ -79,6 +79,16 @@ function qlogFrame(frame: Frame, bytes: Uint8Array, length: number, exponent: nu
         final_size: frame.finalSize,
         raw,
       };
+    case FRAME.RESET_STREAM_AT:
+      return {
+        frame_type: 'reset_stream_at',
+        stream_id: frame.streamId,
+        error: 'unknown',
+        error_code: frame.errorCode,
+        final_size: frame.finalSize,
+        reliable_size: frame.reliableSize,
+        raw,
+      };
     case FRAME.STOP_SENDING:
       return {
         frame_type: 'stop_sending',

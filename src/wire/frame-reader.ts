@@ -126,6 +126,9 @@ function readBody(reader: Reader, frame: Frame, type: number): void {
       frame.errorCode = reader.varintExact();
       frame.finalSize = reader.varint();
       break;
+    case FRAME.RESET_STREAM_AT:
+      readResetStreamAt(reader, frame);
+      break;
     case FRAME.STOP_SENDING:
       frame.streamId = reader.varintStreamId();
       frame.errorCode = reader.varintExact();
@@ -225,6 +228,17 @@ function readStreamCount(reader: Reader, frame: Frame, type: number): void {
   // RFC 9000 §19.11, §19.14: more than 2^60 streams do not exist.
   if (count > MAX_STREAMS) throw malformed(type, 'more than 2^60 streams');
   frame.limit = typeof count === 'number' ? count : Number.MAX_SAFE_INTEGER;
+}
+
+/** draft-ietf-quic-reliable-stream-reset §4. */
+function readResetStreamAt(reader: Reader, frame: Frame): void {
+  frame.streamId = reader.varintStreamId();
+  frame.errorCode = reader.varintExact();
+  const finalSize = reader.varintExact();
+  const reliableSize = reader.varintExact();
+  if (reliableSize > finalSize) throw malformed(FRAME.RESET_STREAM_AT, 'reliable size above the final size');
+  frame.finalSize = Math.min(Number(finalSize), Number.MAX_SAFE_INTEGER);
+  frame.reliableSize = Math.min(Number(reliableSize), Number.MAX_SAFE_INTEGER);
 }
 
 function readNewConnectionId(reader: Reader, frame: Frame): void {

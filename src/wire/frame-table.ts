@@ -27,6 +27,7 @@ export const FRAME = {
   CONNECTION_CLOSE: 0x1c,
   CONNECTION_CLOSE_APPLICATION: 0x1d,
   HANDSHAKE_DONE: 0x1e,
+  RESET_STREAM_AT: 0x24,
   IMMEDIATE_ACK: 0x1f,
   DATAGRAM: 0x30,
   DATAGRAM_LENGTH: 0x31,
@@ -103,6 +104,8 @@ export const FRAME_TABLE: readonly FrameRule[] = [
   { type: 0x1d, name: 'CONNECTION_CLOSE', kind: 0x1d, packets: DATA, ackEliciting: false, probing: false },
   { type: 0x1e, name: 'HANDSHAKE_DONE', kind: 0x1e, packets: IN_ONE_RTT, ackEliciting: true, probing: false },
   { type: 0x1f, name: 'IMMEDIATE_ACK', kind: 0x1f, packets: IN_ONE_RTT, ackEliciting: true, probing: false },
+  // draft-ietf-quic-reliable-stream-reset §4.
+  { type: 0x24, name: 'RESET_STREAM_AT', kind: 0x24, packets: DATA, ackEliciting: true, probing: false },
   { type: 0x30, name: 'DATAGRAM', kind: 0x30, packets: DATA, ackEliciting: true, probing: false },
   { type: 0x31, name: 'DATAGRAM', kind: 0x30, packets: DATA, ackEliciting: true, probing: false },
   { type: 0xaf, name: 'ACK_FREQUENCY', kind: 0xaf, packets: IN_ONE_RTT, ackEliciting: true, probing: false },

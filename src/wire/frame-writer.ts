@@ -93,6 +93,20 @@ export function writeResetStream(
   w.varint(finalSize);
 }
 
+export function writeResetStreamAt(
+  w: Writer,
+  streamId: number,
+  errorCode: number | bigint,
+  finalSize: number,
+  reliableSize: number,
+): void {
+  w.u8(FRAME.RESET_STREAM_AT);
+  w.varint(streamId);
+  w.varint(errorCode);
+  w.varint(finalSize);
+  w.varint(reliableSize);
+}
+
 export function writeStopSending(w: Writer, streamId: number, errorCode: number | bigint): void {
   w.u8(FRAME.STOP_SENDING);
   w.varint(streamId);

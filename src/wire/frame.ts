@@ -24,6 +24,8 @@ export class Frame {
   errorCode: number | bigint = 0;
   /** RESET_STREAM: clamped to 2^53 - 1. */
   finalSize = 0;
+  /** RESET_STREAM_AT: at most `finalSize`. */
+  reliableSize = 0;
   /** CONNECTION_CLOSE: the frame that the peer blames; 0 when unknown. */
   frameType: number | bigint = 0;
   /** NEW_CONNECTION_ID, RETIRE_CONNECTION_ID, ACK_FREQUENCY: without loss. */

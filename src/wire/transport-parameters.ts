@@ -36,6 +36,8 @@ export interface TransportParameters {
   maxDatagramFrameSize: number;
   /** RFC 9287 §3: packets may come with any fixed bit. */
   greaseQuicBit: boolean;
+  /** draft-ietf-quic-reliable-stream-reset §3: RESET_STREAM_AT frames are taken. */
+  resetStreamAt: boolean;
   /** draft-ietf-quic-ack-frequency §3: microseconds; its frames are taken. Absent: they are not. */
   minAckDelay?: number;
   /** RFC 9368 §3. */
@@ -58,6 +60,7 @@ export const DEFAULT_TRANSPORT_PARAMETERS: Readonly<TransportParameters> = {
   activeConnectionIdLimit: 2,
   maxDatagramFrameSize: 0,
   greaseQuicBit: false,
+  resetStreamAt: false,
 };
 
 type IntegerKey = KeysOf<number> | 'minAckDelay';
@@ -129,6 +132,7 @@ export const TRANSPORT_PARAMETER_TABLE: readonly TransportParameterRow[] = [
     serverOnly: true,
   },
   { id: 0x11, name: 'version_information', kind: 'versions', key: 'versionInformation' },
+  { id: 0x1d, name: 'reset_stream_at', kind: 'flag', key: 'resetStreamAt' },
   { id: 0x20, name: 'max_datagram_frame_size', kind: 'integer', key: 'maxDatagramFrameSize' },
   { id: 0x2ab2, name: 'grease_quic_bit', kind: 'flag', key: 'greaseQuicBit' },
   // Never above max_ack_delay, which ends there.

@@ -24,6 +24,8 @@ export class RecvBuffer {
   #firstLent = false;
   /** Ranges that came, above `received`. */
   #ahead: RangeSet | null = null;
+  /** What lies above is not given out. */
+  limit: number = Number.POSITIVE_INFINITY;
   /** Bytes below were read. */
   read = 0;
   /** Bytes below came without a gap. */
@@ -36,7 +38,7 @@ export class RecvBuffer {
 
   /** Bytes that can be read now. */
   get readable(): number {
-    return this.received - this.read;
+    return Math.max(0, Math.min(this.received, this.limit) - this.read);
   }
 
   /** Pieces beyond the first gap. */
@@ -61,7 +63,7 @@ export class RecvBuffer {
 
   /** Copies what can be read into `out`, as far as it goes. */
   readInto(out: Uint8Array): number {
-    const total = Math.min(out.length, this.received - this.read);
+    const total = Math.min(out.length, this.readable);
     let at = 0;
     while (at < total) {
       const block = this.#blocks[0] as Uint8Array;
@@ -76,10 +78,10 @@ export class RecvBuffer {
 
   /** The next bytes, as far as they lie together; the memory belongs to the caller from now on. Null if there are none. */
   takeChunk(): Uint8Array | null {
-    if (this.read === this.received) return null;
+    if (this.readable === 0) return null;
     const block = this.#blocks[0] as Uint8Array;
     const from = this.read - placeStart(this.#firstPlace);
-    const take = Math.min(this.received, placeEnd(this.#firstPlace)) - this.read;
+    const take = Math.min(this.received, this.limit, placeEnd(this.#firstPlace)) - this.read;
     this.#firstLent = true;
     this.#advance(take);
     return block.subarray(from, from + take);
@@ -87,7 +89,7 @@ export class RecvBuffer {
 
   /** Drops up to `length` readable bytes; returns how many. */
   skip(length: number): number {
-    const total = Math.min(length, this.received - this.read);
+    const total = Math.min(length, this.readable);
     let left = total;
     while (left > 0) {
       const take = Math.min(left, placeEnd(this.#firstPlace) - this.read);

@@ -3,6 +3,7 @@
 
 import { TransportError, TransportErrorCode } from '../../errors.ts';
 import type { Frame } from '../../wire/frame.ts';
+import { FRAME } from '../../wire/frame-table.ts';
 import type { BlockPool } from './block-pool.ts';
 import { MAX_CONNECTION_PIECES, MAX_STREAM_PIECES } from './defaults.ts';
 import { ReceiveWindow } from './flow-control.ts';
@@ -18,6 +19,10 @@ export class RecvStream {
   finalSize = -1;
   /** Code of the peer's RESET_STREAM; null without one. */
   resetCode: number | bigint | null = null;
+  /** With RESET_STREAM_AT: smallest size that it promised; -1 without. */
+  reliableSize = -1;
+  /** Its code, until what was promised is read. */
+  #lateCode: number | bigint | null = null;
   /** Code of our STOP_SENDING. */
   stopCode: number | bigint = 0;
   /** The application wants no more: bytes are counted and dropped. */
@@ -68,8 +73,9 @@ export class RecvStream {
     }
     const { buffer } = this;
     const before = buffer.received;
-    if (frame.length > 0) {
-      buffer.insert(bytes, frame.dataStart, frame.offset, frame.length);
+    const wanted = Math.min(frame.length, buffer.limit - frame.offset);
+    if (wanted > 0) {
+      buffer.insert(bytes, frame.dataStart, frame.offset, wanted);
       if (buffer.pieces > MAX_STREAM_PIECES || this.#meter.pieces > MAX_CONNECTION_PIECES) {
         throw new TransportError(
           TransportErrorCode.INTERNAL_ERROR,
@@ -87,8 +93,7 @@ export class RecvStream {
 
   /** A RESET_STREAM frame. True if the stream was reset by it. Throws a `TransportError`. */
   reset(frame: Frame, connection: ReceiveWindow): boolean {
-    this.#checkFinalSize(frame.finalSize, true, frame.type);
-    this.#count(frame.finalSize, frame.type, connection);
+    this.#checkReset(frame, connection);
     this.finalSize = frame.finalSize;
     const before = this.state;
     this.state = nextRecvState(before, RecvEvent.RESET);
@@ -99,10 +104,47 @@ export class RecvStream {
     return true;
   }
 
+  /** A RESET_STREAM_AT frame. True if it changed anything. Throws a `TransportError`. */
+  resetAt(frame: Frame, connection: ReceiveWindow): boolean {
+    const { reliableSize } = frame;
+    if (this.discarding || reliableSize <= this.buffer.read) return this.reset(frame, connection);
+    this.#checkReset(frame, connection);
+    // It is over, or reset, or was promised less: reordering may bring the larger size later.
+    if (this.state >= RecvState.DATA_READ) return false;
+    if (this.reliableSize >= 0 && reliableSize >= this.reliableSize) return false;
+    this.finalSize = frame.finalSize;
+    if (this.state === RecvState.RECV) this.state = nextRecvState(this.state, RecvEvent.FIN);
+    this.reliableSize = reliableSize;
+    this.#lateCode = frame.errorCode;
+    this.buffer.limit = reliableSize;
+    return true;
+  }
+
+  /** What both resets have in common: code and size never change, limits are kept to. */
+  #checkReset(frame: Frame, connection: ReceiveWindow): void {
+    const code = this.#lateCode ?? this.resetCode;
+    const isAt = this.reliableSize >= 0 || frame.type === FRAME.RESET_STREAM_AT;
+    if (isAt && code !== null && code !== frame.errorCode) {
+      throw new TransportError(
+        TransportErrorCode.STREAM_STATE_ERROR,
+        frame.type,
+        'the error code of a reset changed',
+      );
+    }
+    this.#checkFinalSize(frame.finalSize, true, frame.type);
+    this.#count(frame.finalSize, frame.type, connection);
+  }
+
   /** The application read `length` bytes. True if that was the end of the stream. */
   onRead(length: number, connection: ReceiveWindow): boolean {
     this.window.consumed += length;
     connection.consumed += length;
+    if (this.reliableSize >= 0 && this.buffer.read >= this.reliableSize) {
+      this.state = nextRecvState(this.state, RecvEvent.RESET);
+      this.resetCode = this.#lateCode;
+      this.#drop(connection);
+      return false;
+    }
     if (this.state !== RecvState.DATA_RECVD || this.buffer.read !== this.finalSize) return false;
     this.state = nextRecvState(this.state, RecvEvent.READ_ALL);
     this.buffer.clear();

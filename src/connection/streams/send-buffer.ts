@@ -106,6 +106,21 @@ export class SendBuffer {
     this.base = end;
   }
 
+  /** Forgets bytes past `end`, which is not below `base`; nothing is appended afterwards. */
+  truncate(end: number): void {
+    if (end >= this.end) return;
+    this.end = end;
+    const chunks = this.#chunks;
+    for (let tail = this.#tail(); tail !== null && tail.offset >= end; tail = this.#tail()) {
+      if (tail.pooled) this.#pool.give(tail.bytes);
+      chunks.pop();
+    }
+    const tail = this.#tail();
+    if (tail === null) this.release(end);
+    else tail.length = Math.min(tail.length, end - tail.offset);
+    this.#hint = this.#first;
+  }
+
   #tail(): Chunk | null {
     return this.#chunks.length > this.#first ? this.#chunks[this.#chunks.length - 1] : null;
   }

@@ -25,6 +25,10 @@ export class SendStream {
   lost: RangeSet | null = null;
   /** Acknowledged above `buffer.base`. */
   acked: RangeSet | null = null;
+  /** With RESET_STREAM_AT: what is still delivered; -1 without. */
+  reliableSize = -1;
+  /** The RESET_STREAM_AT with that size is acknowledged. */
+  resetAtAcked = false;
   /** Code of the RESET_STREAM frame. */
   resetCode: number | bigint = 0;
   /** Code of the peer's STOP_SENDING; null without one. */
@@ -59,7 +63,10 @@ export class SendStream {
     return (
       this.sent < this.buffer.end ||
       (this.lost !== null && this.lost.size > 0) ||
-      (this.finalSize >= 0 && this.state <= SendState.DATA_SENT && (!this.finSent || this.finLost))
+      (this.finalSize >= 0 &&
+        this.reliableSize < 0 &&
+        this.state <= SendState.DATA_SENT &&
+        (!this.finSent || this.finLost))
     );
   }
 
@@ -96,7 +103,8 @@ export class SendStream {
   onAcked(offset: number, length: number, fin: boolean): number {
     if (this.state > SendState.DATA_SENT) return 0;
     const { buffer } = this;
-    const end = offset + length;
+    // After RESET_STREAM_AT the buffer ends before what was sent.
+    const end = Math.min(offset + length, buffer.end);
     let base = buffer.base;
     if (fin) {
       this.finAcked = true;
@@ -104,7 +112,7 @@ export class SendStream {
     }
     if (this.lost !== null) this.lost.remove(offset, end);
     if (offset > base) {
-      if (length > 0) {
+      if (end > offset) {
         this.acked ??= new RangeSet();
         this.acked.add(offset, end);
       }
@@ -120,11 +128,7 @@ export class SendStream {
     }
     const released = base - buffer.base;
     if (released > 0) buffer.release(base);
-    if (this.finAcked && base === this.finalSize) {
-      this.state = nextSendState(this.state, SendEvent.ALL_ACKED);
-      this.lost = null;
-      this.acked = null;
-    }
+    this.#checkAllAcked();
     return released;
   }
 
@@ -137,7 +141,7 @@ export class SendStream {
       any = true;
     }
     let at = Math.max(offset, this.buffer.base);
-    const end = offset + length;
+    const end = Math.min(offset + length, this.buffer.end);
     if (at >= end) return any;
     this.lost ??= new RangeSet();
     const { acked } = this;
@@ -158,19 +162,64 @@ export class SendStream {
   }
 
   /**
-   * Gives up the data (RESET_STREAM is due). The final size is what was sent; returns how many bytes were accepted
-   * and never sent, whose credit is the connection's again.
+   * Gives up the data past `reliableSize`, which is above 0 and was written (RESET_STREAM_AT is due). The first such
+   * call decides on the code and the final size.
    */
-  reset(code: number | bigint): number {
+  resetAt(code: number | bigint, reliableSize: number): void {
+    const { buffer } = this;
+    if (this.reliableSize < 0) {
+      this.resetCode = code;
+      this.finalSize = Math.max(this.sent, reliableSize);
+      this.credit.used = this.finalSize;
+    }
+    this.reliableSize = reliableSize;
+    this.resetAtAcked = false;
+    this.finLost = false;
+    const end = Math.max(reliableSize, buffer.base);
+    this.lost?.remove(end, this.sent);
+    this.acked?.remove(end, this.sent);
+    buffer.truncate(end);
+  }
+
+  /** RESET_STREAM_AT goes out: it says the final size, as a FIN does. */
+  onResetAtSent(): void {
+    this.state = nextSendState(this.state, SendEvent.FIN);
+  }
+
+  /** A RESET_STREAM_AT with this size was acknowledged. True if that ended this part. */
+  onResetAtAcked(reliableSize: number): boolean {
+    if (this.state !== SendState.DATA_SENT || reliableSize !== this.reliableSize) return false;
+    this.resetAtAcked = true;
+    return this.#checkAllAcked();
+  }
+
+  #checkAllAcked(): boolean {
+    const { base } = this.buffer;
+    const isWhole =
+      this.reliableSize < 0
+        ? this.finAcked && base === this.finalSize
+        : this.resetAtAcked && base >= this.reliableSize;
+    if (!isWhole) return false;
+    this.state = nextSendState(this.state, SendEvent.ALL_ACKED);
+    this.lost = null;
+    this.acked = null;
+    return true;
+  }
+
+  /**
+   * Gives up the data (RESET_STREAM is due). The final size is what was sent, and after RESET_STREAM_AT code and final
+   * size are those that it said.
+   */
+  reset(code: number | bigint): void {
     this.state = nextSendState(this.state, SendEvent.RESET);
-    const unsent = this.buffer.end - this.sent;
-    this.resetCode = code;
-    this.finalSize = this.sent;
-    this.credit.used = this.sent;
+    if (this.reliableSize < 0) {
+      this.resetCode = code;
+      this.finalSize = this.sent;
+      this.credit.used = this.sent;
+    }
     this.lost = null;
     this.acked = null;
     this.buffer.clear(this.sent);
-    return unsent;
   }
 
   /** RESET_STREAM was acknowledged. True if that ended this part. */

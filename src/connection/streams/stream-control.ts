@@ -8,6 +8,7 @@ import {
   writeMaxStreamData,
   writeMaxStreams,
   writeResetStream,
+  writeResetStreamAt,
   writeStopSending,
   writeStreamDataBlocked,
   writeStreamsBlocked,
@@ -42,10 +43,12 @@ export class StreamControl implements SendingPart {
     if (set.control === 0) set.setPending(PartBit.STREAM_CONTROL, false);
   }
 
-  acked(kind: number, id: number): void {
+  acked(kind: number, id: number, reliableSize: number): void {
     if (kind !== TokenKind.RESET_STREAM) return;
     const stream = this.#set.table.peek(id);
-    if (stream?.send.onResetAcked()) {
+    if (stream === undefined) return;
+    const { send } = stream;
+    if (reliableSize === 0 ? send.onResetAcked() : send.onResetAtAcked(reliableSize)) {
       stream.control &= ~ControlBit.RESET_STREAM;
       this.#set.collect(stream);
     }
@@ -85,7 +88,11 @@ export class StreamControl implements SendingPart {
     if (stream === undefined) return;
     const { send, recv } = stream;
     if (kind === TokenKind.RESET_STREAM) {
-      if (send.state === SendState.RESET_SENT) set.pendControl(stream, ControlBit.RESET_STREAM);
+      const matters =
+        value === 0
+          ? send.state === SendState.RESET_SENT
+          : send.state === SendState.DATA_SENT && value === send.reliableSize && !send.resetAtAcked;
+      if (matters) set.pendControl(stream, ControlBit.RESET_STREAM);
     } else if (kind === TokenKind.STOP_SENDING) {
       if (recv.isReceiving) set.pendControl(stream, ControlBit.STOP_SENDING);
     } else if (kind === TokenKind.MAX_STREAM_DATA) {
@@ -156,6 +163,12 @@ export class StreamControl implements SendingPart {
         if (writer.remaining < size) return;
         writeResetStream(writer, id, send.resetCode, send.finalSize);
         packet.token(TokenKind.RESET_STREAM, id, 0, 0);
+      } else if (send.state <= SendState.DATA_SENT && send.reliableSize > 0 && this.#set.withdrawn === null) {
+        if (writer.remaining < RESET_AT_FRAME) return;
+        writeResetStreamAt(writer, id, send.resetCode, send.finalSize, send.reliableSize);
+        // Above 0, so that it is told from RESET_STREAM.
+        packet.token(TokenKind.RESET_STREAM, id, send.reliableSize, 0);
+        send.onResetAtSent();
       }
       stream.control &= ~ControlBit.RESET_STREAM;
     }
@@ -204,3 +217,5 @@ export class StreamControl implements SendingPart {
 
 /** Type and one number in their longest forms. */
 const VALUE_FRAME = 9;
+/** Type and four numbers in their longest forms. */
+const RESET_AT_FRAME = 33;

@@ -46,11 +46,33 @@ export class StreamFrames {
     const set = this.#set;
     const stream = this.#receiving(frame);
     if (stream === undefined || !stream.recv.reset(frame, set.window)) return false;
+    this.#onReset(stream);
+    return true;
+  }
+
+  /** draft-ietf-quic-reliable-stream-reset §5: a reset as soon as what was promised is read. */
+  onResetStreamAt(frame: Frame): boolean {
+    const set = this.#set;
+    if (!set.takesResetAt) {
+      throw new TransportError(
+        TransportErrorCode.PROTOCOL_VIOLATION,
+        frame.type,
+        'RESET_STREAM_AT was not negotiated',
+      );
+    }
+    const stream = this.#receiving(frame);
+    if (stream === undefined || !stream.recv.resetAt(frame, set.window)) return false;
+    if (stream.recv.resetCode === null) return true;
+    this.#onReset(stream);
+    return true;
+  }
+
+  #onReset(stream: Stream): void {
+    const set = this.#set;
     set.stats.resetStreamsRemote++;
     set.notify(stream, NoticeBit.RESET);
     if (!stream.recv.discarding) set.readable.insert(stream.readable);
     this.#afterDiscard(stream);
-    return true;
   }
 
   /** RFC 9000 §19.5, §3.5: answered with RESET_STREAM unless the stream is over. */

@@ -2,7 +2,7 @@
 // The semantics are quiche's; `null` is its "Done". Knows no frames.
 
 import { quicError } from '../../errors.ts';
-import { ControlBit, type Stream } from './stream.ts';
+import { ControlBit, NoticeBit, type Stream } from './stream.ts';
 import { streamIdAt, UNI_BIT } from './stream-id.ts';
 import type { StreamSet } from './stream-set.ts';
 import { RecvState } from './stream-states.ts';
@@ -107,6 +107,12 @@ export class StreamReading {
     const set = this.#set;
     const { recv } = stream;
     const fin = recv.onRead(length, set.window);
+    if (recv.state === RecvState.RESET_RECVD) {
+      // The last byte that RESET_STREAM_AT promised was read.
+      set.stats.resetStreamsRemote++;
+      set.notify(stream, NoticeBit.RESET);
+      set.readable.insert(stream.readable);
+    }
     if (fin || !recv.isReadable) set.readable.remove(stream.readable);
     if (length > 0) {
       if (recv.isReceiving && recv.window.updateDue) set.pendControl(stream, ControlBit.MAX_STREAM_DATA);

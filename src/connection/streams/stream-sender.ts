@@ -38,7 +38,7 @@ export class StreamSender implements SendingPart {
     // A range that was declared lost may have arrived after all.
     if (stream.sending.bucket !== null) set.updateSending(stream);
     if (send.state === SendState.DATA_RECVD) {
-      set.notify(stream, NoticeBit.ACKED);
+      if (send.reliableSize < 0) set.notify(stream, NoticeBit.ACKED);
       set.collect(stream);
     }
   }
@@ -81,7 +81,7 @@ export class StreamSender implements SendingPart {
     const header = streamHeaderLength(stream.id, offset, Math.min(available, room));
     const length = Math.min(available, room - header);
     if (length < available && length < MIN_FRAGMENT) return false;
-    const fin = offset + length === send.finalSize;
+    const fin = offset + length === send.finalSize && send.reliableSize < 0;
     writeStreamHeader(writer, stream.id, offset, length, fin);
     if (length > 0) send.buffer.copyTo(writer, offset, length);
     packet.token(TokenKind.STREAM, stream.id, offset, length * 2 + (fin ? 1 : 0));

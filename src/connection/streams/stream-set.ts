@@ -32,6 +32,8 @@ export interface StreamParameters {
   readonly initialMaxStreamDataUni: number;
   readonly initialMaxStreamsBidi: number;
   readonly initialMaxStreamsUni: number;
+  /** RESET_STREAM_AT frames are taken. Default false. */
+  readonly resetStreamAt?: boolean;
 }
 
 export interface StreamsConfig {
@@ -180,7 +182,9 @@ export class StreamSet {
     const { withdrawn } = this;
     if (withdrawn === null) return;
     for (const stream of withdrawn.release()) if (!stream.isForgotten) this.updateSending(stream);
-    if (withdrawn.isOver) this.withdrawn = null;
+    if (!withdrawn.isOver) return;
+    this.withdrawn = null;
+    for (const stream of this.table.values()) if (stream.send.reliableSize >= 0) this.#resumeReset(stream);
   }
 
   /** The peer grants a stream more credit. False if it is no more than before. */
@@ -258,14 +262,45 @@ export class StreamSet {
 
   /** The sending part is given up: RESET_STREAM goes out, what was not sent gives its credit back. */
   resetSending(stream: Stream, code: number | bigint): void {
-    const { send } = stream;
-    this.sendBudget.release(send.buffer.end - send.buffer.base);
-    const unsent = send.reset(code);
-    this.unsent -= unsent;
-    this.credit.used -= unsent;
-    this.sending.remove(stream.sending);
-    if (this.sending.size === 0) this.setPending(PartBit.STREAM, false);
+    this.#release(stream, () => stream.send.reset(code));
     this.pendControl(stream, ControlBit.RESET_STREAM);
+  }
+
+  /** The same past `reliableSize`: RESET_STREAM_AT goes out, and what is below is delivered. */
+  resetSendingAt(stream: Stream, code: number | bigint, reliableSize: number): void {
+    this.#release(stream, () => stream.send.resetAt(code, reliableSize));
+    this.pendControl(stream, ControlBit.RESET_STREAM);
+  }
+
+  /** The peer takes RESET_STREAM_AT. */
+  get canResetAt(): boolean {
+    return this.#remote.resetStreamAt === true;
+  }
+
+  /** We take RESET_STREAM_AT. */
+  get takesResetAt(): boolean {
+    return this.#local.resetStreamAt === true;
+  }
+
+  /** The limits let a RESET_STREAM_AT go out that waited for them. The peer may have forgotten what it is. */
+  #resumeReset(stream: Stream): void {
+    if (stream.send.state > SendState.DATA_SENT) return;
+    if (this.canResetAt) this.pendControl(stream, ControlBit.RESET_STREAM);
+    else this.resetSending(stream, stream.send.resetCode);
+  }
+
+  /** Counts what a reset drops. */
+  #release(stream: Stream, reset: () => void): void {
+    const { send } = stream;
+    const { buffer, credit } = send;
+    const held = buffer.end - buffer.base;
+    const unsent = Math.max(0, buffer.end - send.sent);
+    const { used } = credit;
+    reset();
+    this.sendBudget.release(held - (buffer.end - buffer.base));
+    this.unsent -= unsent - Math.max(0, buffer.end - send.sent);
+    this.credit.used -= used - credit.used;
+    this.updateSending(stream);
   }
 
   setPriority(stream: Stream, urgency: number, incremental: boolean): void {

@@ -1,7 +1,7 @@
 // Writing as the application sees it: how much is accepted, when a stream is writable, ending and giving up.
 // The semantics are quiche's; `null` is its "Done". Knows no frames.
 
-import { quicError } from '../../errors.ts';
+import { outOfRange, quicError } from '../../errors.ts';
 import { ControlBit, NoticeBit, type Stream } from './stream.ts';
 import { streamIdAt, streamIndex, UNI_BIT } from './stream-id.ts';
 import { ConnectionControlBit, type StreamSet } from './stream-set.ts';
@@ -89,8 +89,34 @@ export class StreamWriting {
     }
     if (send.state > SendState.DATA_SENT) return false;
     send.shutDown = true;
-    set.stats.resetStreamsLocal++;
+    if (send.reliableSize < 0) set.stats.resetStreamsLocal++;
     set.resetSending(stream, code);
+    set.writable.remove(stream.writable);
+    return true;
+  }
+
+  /** RESET_STREAM_AT, unless the stream is over or reset as far already: then false. */
+  resetAt(id: number, code: number | bigint, reliableSize: number): boolean {
+    const set = this.#set;
+    if (reliableSize === 0) return this.shutdown(id, code);
+    if (!set.canSend(id)) throw quicError('ERR_QUIC_INVALID_STREAM_STATE', { streamId: id });
+    if (!set.canResetAt) {
+      throw quicError('ERR_QUIC_INVALID_STATE', {
+        message: 'The peer takes no RESET_STREAM_AT',
+        streamId: id,
+      });
+    }
+    const stream = set.table.get(id);
+    if (stream === undefined || stream.send.state > SendState.DATA_SENT) return false;
+    const { send } = stream;
+    const isFirst = send.reliableSize < 0;
+    if (!isFirst && reliableSize >= send.reliableSize) return false;
+    const written = Math.max(send.buffer.end, send.sent);
+    if (reliableSize > written) {
+      throw outOfRange('reliableSize', `<= ${written}, which was written`, reliableSize);
+    }
+    if (isFirst) set.stats.resetStreamsLocal++;
+    set.resetSendingAt(stream, code, reliableSize);
     set.writable.remove(stream.writable);
     return true;
   }

@@ -106,6 +106,10 @@ export class Streams {
     return this.#frames.onResetStream(frame);
   }
 
+  onResetStreamAt(frame: Frame): boolean {
+    return this.#frames.onResetStreamAt(frame);
+  }
+
   onStopSending(frame: Frame): boolean {
     return this.#frames.onStopSending(frame);
   }
@@ -217,7 +221,9 @@ export class Streams {
   isStreamAcked(id: number): boolean {
     const stream = this.#set.table.peek(id);
     if (stream === undefined) return this.#set.canSend(id) && this.#set.table.isClosed(id);
-    return this.#set.canSend(id) && stream.send.state === SendState.DATA_RECVD;
+    return (
+      this.#set.canSend(id) && stream.send.state === SendState.DATA_RECVD && stream.send.reliableSize < 0
+    );
   }
 
   // ---- reading ----
@@ -285,6 +291,19 @@ export class Streams {
   streamShutdown(id: number, side: 'read' | 'write', errorCode: number | bigint): boolean {
     checkErrorCode(errorCode);
     return side === 'read' ? this.#reading.shutdown(id, errorCode) : this.#writing.shutdown(id, errorCode);
+  }
+
+  /**
+   * Resets the stream, but what was written below `reliableSize` is delivered (RESET_STREAM_AT); 0 is a plain reset.
+   * May be called again to lower the size; code and final size stay. False if there is nothing to do. Throws
+   * ERR_QUIC_INVALID_STATE if the peer takes no such frame, ERR_OUT_OF_RANGE above what was written.
+   */
+  streamResetAt(id: number, errorCode: number | bigint, reliableSize: number): boolean {
+    checkErrorCode(errorCode);
+    if (!(Number.isSafeInteger(reliableSize) && reliableSize >= 0)) {
+      throw outOfRange('reliableSize', 'an integer >= 0', reliableSize);
+    }
+    return this.#writing.resetAt(id, errorCode, reliableSize);
   }
 
   /**

@@ -38,6 +38,7 @@ const FULL: TransportParameters = {
   retrySourceConnectionId: EMPTY,
   maxDatagramFrameSize: 65535,
   greaseQuicBit: true,
+  resetStreamAt: true,
   minAckDelay: 1000,
   versionInformation: { chosen: 1, available: [0x6b3343cf, 1] },
 };
