@@ -243,6 +243,10 @@ export class QuicConnection implements ConnectionOwner, StreamHost {
     void this.close({ code: 0 });
   }
 
+  onCallbackError(error: unknown): void {
+    this.destroy(error instanceof Error ? error : new Error(String(error)));
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close().catch(() => {});
   }

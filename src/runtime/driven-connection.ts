@@ -27,6 +27,8 @@ export interface ConnectionOwner {
   onEvent(event: ConnectionEvent, now: number): void;
   /** Streams changed. */
   onStreams(now: number): void;
+  /** What a callback of the application threw: the connection ends for it. */
+  onCallbackError(error: unknown): void;
   /** The system reported an error for the only peer of the socket. */
   onSocketError(error: Error & { code?: string }): void;
 }
@@ -96,14 +98,24 @@ export class DrivenConnection implements Driven {
       const event = this.core.nextEvent();
       if (event === null) break;
       this.#host.onRoutingEvent(this, event);
-      this.owner?.onEvent(event, now);
+      this.#tell((owner) => owner.onEvent(event, now));
       // A draining connection says nothing more: routing absorbs what comes for it, and the core can go.
       if (event.type === 'closed' || (event.type === 'closing' && this.core.state.value === 'draining')) {
         this.#isOver = true;
         this.#host.onClosed(this, now);
       }
     }
-    if (!this.#isOver) this.owner?.onStreams(now);
+    if (!this.#isOver) this.#tell((owner) => owner.onStreams(now));
+  }
+
+  /** A callback of the application that throws ends its own connection, and nothing else. */
+  #tell(say: (owner: ConnectionOwner) => void): void {
+    if (this.owner === null) return;
+    try {
+      say(this.owner);
+    } catch (error) {
+      this.owner.onCallbackError(error);
+    }
   }
 
   transmit(now: number, most: number): number {
