@@ -375,12 +375,8 @@ export class QuicConnection implements ConnectionOwner, StreamHost {
   // ---- inside ----
 
   #ask(event: ConnectionEvent, now: number): void {
-    try {
-      this.#questions(this.#core, event, now, () => this.#driven.touch());
-      if (event.type === 'session') this.onSession?.(event.session);
-    } catch (error) {
-      this.destroy(error as Error);
-    }
+    this.#questions(this.#core, event, now, () => this.#driven.touch());
+    if (event.type === 'session') this.onSession?.(event.session);
   }
 
   #open(direction: Direction, options: OpenOptions): Promise<QuicStream> {

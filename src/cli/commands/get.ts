@@ -1,6 +1,6 @@
 // `quayside get`: files by URL, over one connection for each host and port.
 
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { connect, type QuicConnection, QuicError } from '../../index.ts';
 import { CliError, describeError, ExitCode } from '../errors.ts';
 import { fetchHq, HQ_ALPN } from '../hq/client.ts';
@@ -31,7 +31,9 @@ export function getCommand(): Command {
       'file to write to, or folder (default stdout; several files need a folder)',
     );
   return addTrustOptions(command)
-    .option('--timeout <seconds>', 'time to connect', parseSeconds, 10_000)
+    .addOption(
+      new Option('--timeout <seconds>', 'time to connect').argParser(parseSeconds).default(10_000, '10'),
+    )
     .option('--parallel <number>', 'files at once on a connection', parseCount, 16)
     .option('--alpn <name>', 'protocol to ask for', HQ_ALPN)
     .option('-q, --quiet', 'print errors only')

@@ -1,6 +1,6 @@
 // `quayside perf`: a server that sends and takes any number of bytes, and a client that measures.
 
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { type ConnectOptions, connect, formatAddress, type QuicConnection } from '../../index.ts';
 import { usageError } from '../errors.ts';
 import { DEFAULT_PORT, parseHqUrl } from '../hq/url.ts';
@@ -52,7 +52,9 @@ export function perfCommand(): Command {
     .option('--parallel <number>', 'connections at once, with --handshakes', parseCount, 1)
     .option('--duration <seconds>', 'how long, with --requests or --handshakes (default 5)', parseSeconds)
     .option('--count <number>', 'how many at most, with --requests or --handshakes', parseCount)
-    .option('--timeout <seconds>', 'time to connect', parseSeconds, 10_000)
+    .addOption(
+      new Option('--timeout <seconds>', 'time to connect').argParser(parseSeconds).default(10_000, '10'),
+    )
     .option('--json', 'print JSON');
   addTrustOptions(client).action(measure);
   return new Command('perf')
