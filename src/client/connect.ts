@@ -178,7 +178,7 @@ async function attempt(
     if (own) await endpoint.bindTo(address);
     else await endpoint.bind();
     const { clock } = endpoint.environment;
-    const known = await memory.recall(verification, clock);
+    const known = await memory.recall(verification, clock, endpoint.versions);
     signal?.throwIfAborted();
     const keeping = { ...verification, onSession: memory.onSession, onToken: memory.onToken };
     connection = endpoint.connect(address, { ...config, ...known }, keeping);

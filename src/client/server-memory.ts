@@ -3,12 +3,15 @@
 
 import type { ConnectionConfig } from '../connection/config.ts';
 import { parsePsks } from '../connection/session-options.ts';
+import { firstVersion } from '../connection/version-choice.ts';
+import { parseVersion } from '../connection/version-options.ts';
 import { invalidArgType } from '../errors.ts';
 import { boolean } from '../runtime/options.ts';
 import { isStillGood, type VerificationOptions } from '../runtime/questions.ts';
 import type { ExternalPsk } from '../tls/engine.ts';
 import { decodeSession, type TlsSession } from '../tls/session.ts';
 import type { Clock } from '../util/clock.ts';
+import { VERSION_1 } from '../wire/versions.ts';
 import { MemorySessionStore, type SessionStore, type TokenStore } from './session-store.ts';
 
 export interface MemoryOptions {
@@ -33,9 +36,13 @@ export const MEMORY_OPTION_NAMES: readonly string[] = [
 
 export interface ServerMemory {
   /** What goes into the connection's configuration. */
-  recall(verification: VerificationOptions, clock: Clock): Promise<Recalled>;
+  recall(
+    verification: VerificationOptions,
+    clock: Clock,
+    versions: readonly number[] | undefined,
+  ): Promise<Recalled>;
   onSession(session: Uint8Array): void;
-  onToken(token: Uint8Array): void;
+  onToken(token: Uint8Array, version: number): void;
 }
 
 type Recalled = Pick<ConnectionConfig, 'sessions' | 'token'>;
@@ -63,27 +70,31 @@ export function parseMemory(options: MemoryOptions, server: string): ServerMemor
     return known !== null && isStillGood(verification, known, wallTime) ? known : null;
   };
   return {
-    async recall(verification, clock) {
+    async recall(verification, clock, versions) {
       const known = await recallSession(verification, clock.wallTime());
-      const token = await quietly(() => tokens?.take(server));
-      return {
-        token,
-        sessions: {
-          wallTime: () => clock.wallTime(),
-          earlyData,
-          ...(known === null ? {} : { session: known }),
-          ...(psks === undefined ? {} : { psks }),
-        },
+      const shared = {
+        wallTime: () => clock.wallTime(),
+        earlyData,
+        ...(known === null ? {} : { session: known }),
+        ...(psks === undefined ? {} : { psks }),
       };
+      const first = firstVersion({ version: parseVersion(undefined, versions), versions, sessions: shared });
+      const token = await quietly(() => tokens?.take(tokenKey(server, first.version)));
+      return { token, sessions: shared };
     },
     onSession(bytes) {
       void quietly(() => store?.put(sessionKey, bytes));
       onSession?.(bytes);
     },
-    onToken(token) {
-      void quietly(() => tokens?.put(server, token));
+    onToken(token, version) {
+      void quietly(() => tokens?.put(tokenKey(server, version), token));
     },
   };
+}
+
+/** RFC 9369 §5: a token is good for the version of the connection that gave it. */
+function tokenKey(server: string, version: number): string {
+  return version === VERSION_1.version ? server : `${server} ${version}`;
 }
 
 function parseStore(name: string, value: unknown, fallback: SessionStore): SessionStore | null {

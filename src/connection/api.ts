@@ -36,7 +36,7 @@ export interface ConnectOptions extends StartOptions {
   readonly serverName?: string | null;
   /** The first destination id, 8 to 20 bytes. Default random. */
   readonly dcid?: Uint8Array;
-  /** A token from a 'new-token' event of an earlier connection (RFC 9000 §8.1.3). */
+  /** A token from a 'new-token' event of an earlier connection of this version (RFC 9000 §8.1.3, RFC 9369 §5). */
   readonly token?: Uint8Array;
   /** The session of an earlier connection; see `setSession`. */
   readonly session?: Uint8Array;

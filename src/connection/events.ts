@@ -30,7 +30,7 @@ export type ConnectionEvent =
   | { type: 'reset-token-added'; token: Uint8Array }
   | { type: 'reset-token-removed'; token: Uint8Array }
   /** A token for the next connection to this server (RFC 9000 §8.1.3). */
-  | { type: 'new-token'; token: Uint8Array }
+  | { type: 'new-token'; token: Uint8Array; version: number }
   /** A session for later connections to this server, for `session`; there may be several. Keep it secret. */
   | { type: 'session'; session: Uint8Array }
   /**

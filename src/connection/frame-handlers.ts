@@ -73,7 +73,8 @@ HANDLERS[FRAME.STREAMS_BLOCKED_UNI] = (parts, frame) => parts.streams.onStreamsB
 HANDLERS[FRAME.NEW_TOKEN] = (parts, frame, bytes) => {
   if (parts.isServer) throw violation(FRAME.NEW_TOKEN, 'NEW_TOKEN from a client');
   if (!parts.control.acceptToken(frame.length)) return false;
-  parts.emit({ type: 'new-token', token: copyBytes(bytes, frame.dataStart, frame.dataStart + frame.length) });
+  const token = copyBytes(bytes, frame.dataStart, frame.dataStart + frame.length);
+  parts.emit({ type: 'new-token', token, version: parts.header.version.version });
   return true;
 };
 

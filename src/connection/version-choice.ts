@@ -22,7 +22,9 @@ import { type PacketNumberSpace, Space } from './space.ts';
 type VersionInformation = NonNullable<TransportParameters['versionInformation']>;
 
 /** The version that a connection begins with. Throws ERR_QUIC_UNKNOWN_VERSION. */
-export function firstVersion(config: ConnectionConfig): VersionInfo {
+export function firstVersion(
+  config: Pick<ConnectionConfig, 'version' | 'versions' | 'sessions'>,
+): VersionInfo {
   const session = config.sessions?.session;
   // RFC 9369 §4: who gave out a session for a version means to speak it for as long as that session is good.
   const resumed = session === undefined ? config.version : sessionVersion(session);

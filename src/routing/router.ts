@@ -21,7 +21,7 @@ import { ResetTokenTable } from './reset-token-table.ts';
 import { MIN_RESET_LENGTH } from './reset-tokens.ts';
 import { RoutedIds } from './routed-ids.ts';
 import type { AddressValidation, Admission, RouterOptions, RouterSizes } from './router-options.ts';
-import type { OpenedToken } from './tokens.ts';
+import type { OpenedToken, TokenContext } from './tokens.ts';
 
 /** What `route` says. The record and `reply` are the router's own and good until the next call. */
 export interface RouteResult<C> {
@@ -351,7 +351,12 @@ export class Router<C> {
     if (this.admission === 'refuse') return this.#refuse(version, bytes, CONNECTION_REFUSED, now);
     const destinationId = copyBytes(bytes, dcidStart, dcidStart + dcidLength);
     const token = copyBytes(bytes, tokenStart, tokenStart + tokenLength);
-    const opened = this.#openToken(token, destinationId, from, wallTime);
+    const opened = this.#openToken(token, {
+      address: from,
+      destinationId,
+      version: version.version,
+      wallTime,
+    });
     // RFC 9000 §8.1.2: such a client would wait in vain.
     if (opened.kind === 'invalid-retry') return this.#refuse(version, bytes, INVALID_TOKEN, now);
     if (dcidLength < MIN_CLIENT_ID && opened.kind !== 'retry') return this.#drop('short-destination-id');
@@ -382,17 +387,12 @@ export class Router<C> {
     return this.#result;
   }
 
-  #openToken(
-    token: Uint8Array,
-    destinationId: Uint8Array,
-    address: SocketAddress,
-    wallTime: number,
-  ): OpenedToken {
+  #openToken(token: Uint8Array, seen: TokenContext): OpenedToken {
     if (token.length === 0) return { kind: 'none' };
     const { tokens } = this.counters;
     let opened: OpenedToken;
     try {
-      opened = this.#options.tokens.open(token, { address, destinationId, wallTime });
+      opened = this.#options.tokens.open(token, seen);
     } catch {
       // An application's provider that fails must not lock its clients out.
       opened = { kind: 'none' };

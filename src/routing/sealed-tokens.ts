@@ -29,8 +29,8 @@ export const NEW_TOKEN_LIFETIME: number = 24 * 60 * 60 * 1000;
 export const TOKEN_CLOCK_TOLERANCE = 1000;
 
 /**
- * Retry tokens are bound to IP address, port, both ids and 10 seconds; the others to the IP address, 24 hours and, as far
- * as one process can know, a single use.
+ * Retry tokens are bound to IP address, port, both ids and 10 seconds; the others to the IP address, the QUIC version, 24
+ * hours and, as far as one process can know, a single use.
  */
 export class SealedTokens implements TokenProvider {
   readonly #provider: CryptoProvider;
@@ -72,7 +72,11 @@ export class SealedTokens implements TokenProvider {
   }
 
   makeNew(request: NewTokenRequest): Uint8Array {
-    return this.#seal(TokenType.NEW, newBinding(request.address), timeBytes(request.wallTime));
+    return this.#seal(
+      TokenType.NEW,
+      newBinding(request.address, request.version),
+      timeBytes(request.wallTime),
+    );
   }
 
   open(token: Uint8Array, seen: TokenContext): OpenedToken {
@@ -92,7 +96,7 @@ export class SealedTokens implements TokenProvider {
   }
 
   #openNew(token: Uint8Array, seen: TokenContext): OpenedToken {
-    const content = this.#unseal(token, newBinding(seen.address));
+    const content = this.#unseal(token, newBinding(seen.address, seen.version));
     if (content === null || !isFresh(content, seen.wallTime, NEW_TOKEN_LIFETIME)) return NONE;
     // RFC 9000 §8.1.4: a token should not be accepted twice.
     const nonce = bytesKey(token, 2, HEAD_LENGTH);
@@ -144,10 +148,15 @@ const TokenType = { RETRY: 0xb7, NEW: 0x5c } as const;
 
 function retryBinding(address: SocketAddress, retrySourceId: Uint8Array): Uint8Array {
   const { port } = address;
-  return concat([newBinding(address), Uint8Array.of(port >> 8, port), retrySourceId]);
+  return concat([addressBytes(address), Uint8Array.of(port >> 8, port), retrySourceId]);
 }
 
-function newBinding(address: SocketAddress): Uint8Array {
+/** RFC 9369 §5: whoever speaks another version does not have the token from us. */
+function newBinding(address: SocketAddress, version: number): Uint8Array {
+  return concat([addressBytes(address), new Uint8Array(Uint32Array.of(version).buffer)]);
+}
+
+function addressBytes(address: SocketAddress): Uint8Array {
   const text = ENCODER.encode(address.address);
   return concat([Uint8Array.of(text.length), text]);
 }

@@ -23,6 +23,8 @@ export interface RetryTokenRequest {
 
 export interface NewTokenRequest {
   address: SocketAddress;
+  /** QUIC version of the connection that gives the token: it is good for no other (RFC 9369 §5). */
+  version: number;
   wallTime: number;
 }
 
@@ -30,6 +32,7 @@ export interface NewTokenRequest {
 export interface TokenContext {
   address: SocketAddress;
   destinationId: Uint8Array;
+  version: number;
   wallTime: number;
 }
 

@@ -162,6 +162,11 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
     this.#sockets.unref();
   }
 
+  /** QUIC versions of its connections, preferred first. */
+  get versions(): readonly number[] {
+    return this.#versions;
+  }
+
   // ---- listening ----
 
   /** One listener at a time takes unknown connections; null stops taking them. */
@@ -390,9 +395,10 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
   // ---- inside ----
 
   /** Spares the client a Retry next time (RFC 9000 §8.1.3). */
-  #giveToken({ control, paths }: ConnectionCore): void {
+  #giveToken({ control, paths, header }: ConnectionCore): void {
     const wallTime = this.loop.clock.wallTime();
-    control.sendToken(this.#tokens.makeNew({ address: paths.active.remote, wallTime }));
+    const { version } = header.version;
+    control.sendToken(this.#tokens.makeNew({ address: paths.active.remote, version, wallTime }));
   }
 
   readonly #drivenOf: WeakMap<QuicConnection, DrivenConnection> = new WeakMap();

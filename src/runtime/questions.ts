@@ -31,7 +31,7 @@ export interface VerificationOptions {
   replayStore?: ReplayStore | undefined;
   /** Client: gets each session, and each token, for later connections. */
   onSession?: (session: Uint8Array) => void;
-  onToken?: (token: Uint8Array) => void;
+  onToken?: (token: Uint8Array, version: number) => void;
 }
 
 export function answerQuestions(options: VerificationOptions, clock: Clock): HandshakeQuestions {
@@ -41,7 +41,7 @@ export function answerQuestions(options: VerificationOptions, clock: Clock): Han
     // No identity was configured for this connection: nobody is here under any name.
     else if (event.type === 'client-hello') core.answerClientHello(null, now);
     else if (event.type === 'session') options.onSession?.(event.session);
-    else if (event.type === 'new-token') options.onToken?.(event.token);
+    else if (event.type === 'new-token') options.onToken?.(event.token, event.version);
     else if (event.type === 'early-data') {
       const answer = (accept: boolean): void => {
         core.answerEarlyData(accept, clock.now());

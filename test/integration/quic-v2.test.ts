@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { connect, listen } from '../../src/index.ts';
+import { connect, listen, type TokenStore } from '../../src/index.ts';
 import { makeTestIdentity } from '../support/certificates.ts';
 
 const V2 = 0x6b33_43cf;
 
 /** Sends a few bytes there and back between a listener and a client with these versions. */
-async function exchange(listening: number[] | undefined, connecting: number[] | undefined): Promise<string> {
+async function exchange(
+  listening: number[] | undefined,
+  connecting: number[] | undefined,
+  tokens: TokenStore | false = false,
+): Promise<string> {
   const { certPem, keyPem, caPem } = makeTestIdentity();
   const at = { address: '127.0.0.1', alpn: 'echo', cert: certPem, key: keyPem };
   const listener = await listen({ ...at, ...(listening && { versions: listening }) });
@@ -19,7 +23,13 @@ async function exchange(listening: number[] | undefined, connecting: number[] | 
   try {
     const connection = await connect(
       { host: '127.0.0.1', port: listener.port },
-      { alpn: 'echo', ca: caPem, serverName: 'localhost', ...(connecting && { versions: connecting }) },
+      {
+        alpn: 'echo',
+        ca: caPem,
+        serverName: 'localhost',
+        tokens,
+        ...(connecting && { versions: connecting }),
+      },
     );
     const stream = await connection.createBidirectionalStream();
     await stream.end(Buffer.from('hello'));
@@ -45,4 +55,24 @@ test('C15 RFC 9368 §2.1 real sockets: a listener with version 2 alone negotiate
 test('C30 real sockets: version 2 is off by default, and a client that has nothing else is told', async () => {
   await assert.rejects(exchange(undefined, [V2]), { code: 'ERR_QUIC_VERSION_NEGOTIATION' });
   await assert.rejects(exchange([V2], undefined), { code: 'ERR_QUIC_VERSION_NEGOTIATION' });
+});
+
+test('C30 RFC 9369 §5 a token is kept for the version of the connection that gave it', async () => {
+  const put: string[] = [];
+  const taken: string[] = [];
+  const tokens: TokenStore = {
+    take(server) {
+      taken.push(server);
+      return undefined;
+    },
+    put: (server) => void put.push(server),
+  };
+  // Begins in version 1 and is switched to version 2, so that the token is one of version 2 (RFC 9369 §5).
+  await exchange([V2, 1], [1, V2], tokens);
+  const [first] = taken;
+  assert.ok(first !== undefined && put.length > 0);
+  assert.deepEqual(new Set(put), new Set([`${first} ${V2}`]));
+  await exchange([V2], [V2], tokens);
+  // Ports differ from listener to listener.
+  assert.match(taken[1] ?? '', new RegExp(` ${V2}$`));
 });

@@ -277,7 +277,7 @@ describe('address validation', () => {
   test('L72 L73 a token of an earlier connection skips the Retry; a bad one counts as none', () => {
     const tokens = new SealedTokens(nodeProvider, seededRandom(9), secret(2));
     const router = makeRouter({ addressValidation: 'always' });
-    const token = tokens.makeNew({ address: CLIENT, wallTime: WALL });
+    const token = tokens.makeNew({ address: CLIENT, version: 1, wallTime: WALL });
     assert.equal(route(router, clientInitial({ token }), OTHER_CLIENT).reason, 'retry');
     const bad = token.slice();
     bad[30] ^= 1;

@@ -54,7 +54,7 @@ function seeds(): Uint8Array[] {
   return [
     clientInitial(),
     clientInitial({ dcid: scid, token }),
-    clientInitial({ token: tokens.makeNew({ address: CLIENT, wallTime: WALL }) }),
+    clientInitial({ token: tokens.makeNew({ address: CLIENT, version: 1, wallTime: WALL }) }),
     ...[10, 11, 12, 13].map((i) => clientInitial({ dcid: new Uint8Array(8).fill(i) })),
     longPacket(1),
     longPacket(2),

@@ -21,8 +21,15 @@ function make(key = secret(2), previous: Uint8Array[] = []): SealedTokens {
 }
 
 function seen(changes: Partial<TokenContext> = {}): TokenContext {
-  return { address: CLIENT, destinationId: RETRY_ID, wallTime: WALL, ...changes };
+  return { address: CLIENT, destinationId: RETRY_ID, version: 1, wallTime: WALL, ...changes };
 }
+
+test('C30 RFC 9369 §5 the token of a connection is good for its own version alone', () => {
+  const tokens = make();
+  const token = tokens.makeNew({ address: CLIENT, version: 1, wallTime: WALL });
+  assert.equal(tokens.open(token, seen({ version: 0x6b33_43cf })).kind, 'none');
+  assert.equal(tokens.open(token, seen()).kind, 'new');
+});
 
 describe('Retry tokens', () => {
   test('L71 a good one gives the original id and the id of the Retry', () => {
@@ -61,7 +68,7 @@ describe('Retry tokens', () => {
     }
     assert.equal(tokens.open(Uint8Array.of(...token, 0), seen()).kind, 'invalid-retry');
     const asNew = token.slice();
-    asNew[0] = tokens.makeNew({ address: CLIENT, wallTime: WALL })[0];
+    asNew[0] = tokens.makeNew({ address: CLIENT, version: 1, wallTime: WALL })[0];
     assert.equal(tokens.open(asNew, seen()).kind, 'none');
   });
 });
@@ -73,7 +80,7 @@ describe('tokens of NEW_TOKEN frames', () => {
       { address: { ...CLIENT, port: 1 }, destinationId: DCID },
       { wallTime: WALL + NEW_TOKEN_LIFETIME },
     ]) {
-      const token = tokens.makeNew({ address: CLIENT, wallTime: WALL });
+      const token = tokens.makeNew({ address: CLIENT, version: 1, wallTime: WALL });
       assert.equal(tokens.open(token, seen(change)).kind, 'new');
       assert.equal(tokens.open(token, seen(change)).kind, 'none');
     }
@@ -81,7 +88,7 @@ describe('tokens of NEW_TOKEN frames', () => {
 
   test('L73 tampered, expired, from the future, cut, or of another address it counts as none', () => {
     const tokens = make();
-    const token = tokens.makeNew({ address: CLIENT, wallTime: WALL });
+    const token = tokens.makeNew({ address: CLIENT, version: 1, wallTime: WALL });
     for (let at = 0; at < token.length; at++) {
       const changed = token.slice();
       changed[at] ^= 0x10;
@@ -96,7 +103,7 @@ describe('tokens of NEW_TOKEN frames', () => {
       assert.equal(tokens.open(token, seen(change)).kind, 'none');
     }
     assert.equal(tokens.open(token, seen()).kind, 'new');
-    const asRetry = tokens.makeNew({ address: CLIENT, wallTime: WALL });
+    const asRetry = tokens.makeNew({ address: CLIENT, version: 1, wallTime: WALL });
     asRetry[0] = tokens.makeRetry(REQUEST)[0];
     assert.equal(tokens.open(asRetry, seen()).kind, 'invalid-retry');
   });
@@ -117,19 +124,20 @@ describe('tokens of NEW_TOKEN frames', () => {
   test('RFC 9000 §8.1.3 every one is different and shows no address', () => {
     const tokens = make();
     const texts = new Set<string>();
-    for (let i = 0; i < 100; i++) texts.add(tokens.makeNew({ address: CLIENT, wallTime: WALL }).join());
+    for (let i = 0; i < 100; i++)
+      texts.add(tokens.makeNew({ address: CLIENT, version: 1, wallTime: WALL }).join());
     assert.equal(texts.size, 100);
     for (const text of texts) assert.ok(!text.includes(new TextEncoder().encode(CLIENT.address).join()));
   });
 
   test('the memory of used ones is bounded: the oldest is forgotten first', () => {
     const tokens = make();
-    const first = tokens.makeNew({ address: CLIENT, wallTime: WALL });
-    const second = tokens.makeNew({ address: CLIENT, wallTime: WALL });
+    const first = tokens.makeNew({ address: CLIENT, version: 1, wallTime: WALL });
+    const second = tokens.makeNew({ address: CLIENT, version: 1, wallTime: WALL });
     tokens.open(first, seen());
     tokens.open(second, seen());
     for (let i = 0; i < MAX_REMEMBERED_TOKENS - 1; i++)
-      tokens.open(tokens.makeNew({ address: CLIENT, wallTime: WALL }), seen());
+      tokens.open(tokens.makeNew({ address: CLIENT, version: 1, wallTime: WALL }), seen());
     assert.equal(tokens.open(second, seen()).kind, 'none');
     assert.equal(tokens.open(first, seen()).kind, 'new');
   });
