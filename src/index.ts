@@ -30,4 +30,5 @@ export type { CryptoOptions, TransportOptions } from './runtime/options.ts';
 export { type OpenOptions, QuicStream, type WaitOptions } from './runtime/stream.ts';
 export type { StreamDeadline } from './runtime/stream-deadline.ts';
 export type { EarlyDataState, ExternalPsk } from './tls/engine.ts';
+export { type BindUri, parseBindUri, resolveBindUri } from './udp/bind-uri.ts';
 export { formatAddress, type SocketAddress } from './util/address.ts';
