@@ -9,6 +9,7 @@ export { MemorySessionStore, type SessionStore, type TokenStore } from './client
 export type { DatagramOptions } from './connection/datagram-options.ts';
 export type { DatagramCounters, DatagramFate } from './connection/datagrams.ts';
 export type { PathEvent } from './connection/path-events.ts';
+export type { CryptoOptions } from './connection/tls-options.ts';
 export { QUIC_ERRORS, QuicError, type QuicErrorCode, type QuicErrorType } from './errors.ts';
 export { type ListenerState, type ListenOptions, listen, QuicListener } from './listener/listener.ts';
 export {
@@ -26,7 +27,7 @@ export { toDuplex } from './runtime/duplex.ts';
 export { type EndpointOptions, QuicEndpoint } from './runtime/endpoint.ts';
 export type { Environment } from './runtime/environment.ts';
 export type { MigrateOptions } from './runtime/migrations.ts';
-export type { CryptoOptions, TransportOptions } from './runtime/options.ts';
+export type { TransportOptions } from './runtime/options.ts';
 export { type OpenOptions, QuicStream, type WaitOptions } from './runtime/stream.ts';
 export type { StreamDeadline } from './runtime/stream-deadline.ts';
 export type { EarlyDataState, ExternalPsk } from './tls/engine.ts';

@@ -1,6 +1,7 @@
 // Opens a connection to a server by name or address: resolves the name, lets its addresses race, and gives the
 // connection that opened first.
 
+import type { CryptoOptions } from '../connection/tls-options.ts';
 import { invalidArgType, invalidArgValue, QuicError, quicError } from '../errors.ts';
 import { type Pin, parsePin } from '../pki/fingerprint.ts';
 import { normalizeHostName } from '../pki/host-name.ts';
@@ -9,16 +10,13 @@ import type { PkiInput } from '../pki/input.ts';
 import { type TrustSource, trustAnchors } from '../pki/trust-anchors.ts';
 import type { QuicConnection } from '../runtime/connection.ts';
 import { type EndpointConnectionConfig, type EndpointOptions, QuicEndpoint } from '../runtime/endpoint.ts';
-import { nodeEnvironment } from '../runtime/environment.ts';
+import { type Environment, nodeEnvironment } from '../runtime/environment.ts';
 import {
   boolean,
-  type CryptoOptions,
   checkOptionNames,
   integer,
   parseAlpn,
-  parseCipherSuites,
-  parseGroups,
-  parseHandshakeTimeout,
+  parseHandshake,
   parseTransport,
   TRANSPORT_OPTION_NAMES,
   type TransportOptions,
@@ -45,6 +43,8 @@ export interface ConnectOptions extends TransportOptions, CryptoOptions, QlogOpt
   pins?: readonly Pin[];
   /** False accepts any certificate: for tests only. Default true. */
   rejectUnauthorized?: boolean;
+  /** Asks for a stapled OCSP response, which `connection.ocspResponse` then gives (RFC 6066 §8). Default false. */
+  requestOcsp?: boolean;
   /** A certificate for servers that ask for one. */
   cert?: PkiInput | readonly PkiInput[];
   key?: PkiInput;
@@ -99,7 +99,8 @@ export type ConnectTarget = string | { host: string; port: number };
 export async function connect(target: ConnectTarget, options: ConnectOptions): Promise<QuicConnection> {
   checkOptionNames(options, OPTION_NAMES, 'options');
   const { host, port } = parseTarget(target);
-  const { config, verification } = parseConnect(options, host);
+  const environment = options.endpoint?.environment ?? options.environment ?? nodeEnvironment();
+  const { config, verification } = parseConnect(options, host, environment);
   const { family = 0, lookup, signal } = options;
   if (lookup !== undefined && typeof lookup !== 'function') {
     throw invalidArgType('lookup', 'of type function', lookup);
@@ -110,7 +111,7 @@ export async function connect(target: ConnectTarget, options: ConnectOptions): P
   const timeout = integer('timeout', options.timeout, 0, MAX_TIME, 0);
   signal?.throwIfAborted();
   const memory = parseMemory(options, `${config.serverName}:${port}`);
-  const { clock } = options.endpoint?.environment ?? options.environment ?? nodeEnvironment();
+  const { clock } = environment;
   const limit = limited(clock, timeout, signal);
   try {
     const addresses = await orAborted(resolveServer(host, port, family, lookup), limit.signal);
@@ -234,6 +235,7 @@ function parseTarget(target: ConnectTarget): { host: string; port: number } {
 function parseConnect(
   options: ConnectOptions,
   host: string,
+  environment: Environment,
 ): { config: EndpointConnectionConfig; verification: VerificationOptions } {
   const { onKeyLog, cert, key, pins, ca } = options;
   const alpn = parseAlpn(options.alpn);
@@ -253,15 +255,13 @@ function parseConnect(
     trace: onKeyLog === undefined ? NO_TRACE : { ...NO_TRACE, keyLog: onKeyLog },
     transport: parseTransport(options),
     version: 1,
-    cipherSuites: parseCipherSuites(options.ciphers),
-    groups: parseGroups(options.groups),
-    handshakeTimeout: parseHandshakeTimeout(options),
+    ...parseHandshake(options, environment.provider),
     maxAmplificationFactor: 3,
     grease: true,
     alpn,
     serverName: parseServerName(options.serverName) ?? host,
     verifyPeer: true,
-    requestOcsp: false,
+    requestOcsp: boolean('requestOcsp', options.requestOcsp, false),
     identity:
       identity === undefined ? undefined : { certificates: [...identity.certificates], key: identity.key },
     answer: undefined,
@@ -302,6 +302,7 @@ const OPTION_NAMES: ReadonlySet<string> = new Set([
   'ca',
   'pins',
   'rejectUnauthorized',
+  'requestOcsp',
   'cert',
   'key',
   'family',

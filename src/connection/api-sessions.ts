@@ -3,9 +3,9 @@
 import { quicError } from '../errors.ts';
 import type { EarlyDataState } from '../tls/engine.ts';
 import { decodeSession, type TlsSession } from '../tls/session.ts';
-import { ConnectionPaths } from './api-paths.ts';
+import { ConnectionHandshake } from './api-handshake.ts';
 
-export abstract class ConnectionSessions extends ConnectionPaths {
+export abstract class ConnectionSessions extends ConnectionHandshake {
   /** Begins anew with this session; only before anything was sent or received. */
   protected abstract restart(session: TlsSession): boolean;
 

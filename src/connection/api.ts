@@ -8,10 +8,9 @@ import { NO_TRACE } from '../trace/trace.ts';
 import { type SocketAddress, socketAddress } from '../util/address.ts';
 import { copyBytes, toHex } from '../util/bytes.ts';
 import { PacketHeader, PacketType, readHeader } from '../wire/header.ts';
-import type { TransportParameters } from '../wire/transport-parameters.ts';
 import { ConnectionLogs, type LogTarget } from './api-logs.ts';
 import { checkId } from './api-paths.ts';
-import { type CorePathStats, type CoreStats, pathStatsOf, peerParametersOf, statsOf } from './api-stats.ts';
+import { type CorePathStats, type CoreStats, pathStatsOf, statsOf } from './api-stats.ts';
 import type { CloseReason } from './closer.ts';
 import type { ConnectionConfig, ServerAnswer } from './config.ts';
 import { ConnectionCore } from './connection.ts';
@@ -294,32 +293,6 @@ export class Connection extends ConnectionLogs {
 
   // ---- information ----
 
-  /** The application protocol that was agreed on; empty until then. */
-  get alpnProtocol(): string {
-    return this.core.handshake.engine.alpn ?? '';
-  }
-
-  /** The name that the client asked for; null until known, or if it gave none. */
-  get serverName(): string | null {
-    return this.core.handshake.engine.serverName;
-  }
-
-  /** The peer's certificate in DER; null without one. */
-  get peerCertificate(): Uint8Array | null {
-    return this.core.handshake.engine.peerCertificates[0] ?? null;
-  }
-
-  /** What the peer sent of its chain in DER, its own certificate first; null without one. */
-  get peerCertificates(): readonly Uint8Array[] | null {
-    const { peerCertificates } = this.core.handshake.engine;
-    return peerCertificates.length === 0 ? null : peerCertificates;
-  }
-
-  /** The peer's transport parameters (RFC 9000 §18.2); null until they came. */
-  get peerTransportParameters(): TransportParameters | null {
-    return peerParametersOf(this.core);
-  }
-
   /** Numbers since the beginning; they stay after the end. */
   stats(): CoreStats {
     return statsOf(this.core, this.#counters);
@@ -409,10 +382,11 @@ type ByRole = Pick<
 >;
 
 function connectionConfig(config: CoreConfig, changes: Partial<ByRole>): ConnectionConfig {
-  const { provider, random, trace, transport, version, versions, cipherSuites, groups } = config;
+  const { provider, random, trace, transport, version, versions } = config;
+  const { cipherSuites, groups, certificateCompression } = config;
   return {
     ...NO_ROLE,
-    ...{ provider, random, transport, version, versions, cipherSuites, groups },
+    ...{ provider, random, transport, version, versions, cipherSuites, groups, certificateCompression },
     greaseQuicBit: config.greaseQuicBit,
     trace: trace ?? NO_TRACE,
     handshakeTimeout: config.handshakeTimeout,

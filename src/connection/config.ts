@@ -184,6 +184,8 @@ export interface ConnectionConfig {
   /** TLS cipher suite and group codes, preferred first; default all. */
   cipherSuites: readonly number[] | undefined;
   groups: readonly number[] | undefined;
+  /** Algorithms of RFC 8879 §7.3, preferred first, for both directions. Default none. */
+  certificateCompression?: readonly number[] | undefined;
   /** Milliseconds that a handshake may take; 0 = no limit. */
   handshakeTimeout: number;
   /** Bytes sent per byte received before the peer's address is validated (RFC 9000 §8.1). Default 3. */

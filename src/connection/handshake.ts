@@ -52,7 +52,7 @@ export class Handshake {
     this.#parts = parts;
     this.#ids = ids;
     const { config } = parts;
-    const { provider, random, cipherSuites, groups, sessions } = config;
+    const { provider, random, cipherSuites, groups, certificateCompression, sessions } = config;
     const session = parts.versions.usable(sessions?.session);
     const shared = {
       provider,
@@ -60,6 +60,7 @@ export class Handshake {
       keyLog: parts.trace.keyLog !== NO_TRACE.keyLog,
       ...(cipherSuites === undefined ? {} : { cipherSuites }),
       ...(groups === undefined ? {} : { groups }),
+      ...(certificateCompression === undefined ? {} : { certificateCompression }),
       ...(sessions?.wallTime === undefined ? {} : { wallTime: sessions.wallTime }),
     };
     this.engine = parts.isServer

@@ -4,7 +4,6 @@
 import { nodeProvider } from '../crypto/node-provider.ts';
 import { nodeRandom } from '../crypto/node-random.ts';
 import type { CryptoProvider, RandomSource } from '../crypto/provider.ts';
-import { CIPHER_SUITES } from '../crypto/suites.ts';
 import { invalidArgType, invalidArgValue, outOfRange, quicError } from '../errors.ts';
 import { CONGESTION_CONTROLLERS } from '../recovery/congestion.ts';
 import type { Trace } from '../trace/trace.ts';
@@ -19,13 +18,14 @@ import {
 import { type DatagramOptions, parseDatagrams } from './datagram-options.ts';
 import { parsePreferredAddress } from './preferred-address.ts';
 import { parseSessions, SESSION_OPTION_NAMES, type SessionOptions } from './session-options.ts';
+import { CRYPTO_OPTION_NAMES, type CryptoOptions, parseCrypto } from './tls-options.ts';
 import { parseVersion, parseVersions } from './version-options.ts';
 
 /**
  * Options of a connection: quiche's `Config` under its own names and with its defaults, except that a client verifies
  * its server unless told otherwise. Every field but `alpn` is optional. Sizes are bytes, times milliseconds.
  */
-export interface CoreOptions extends SessionOptions {
+export interface CoreOptions extends SessionOptions, CryptoOptions {
   /** QUIC version to start with. Default 1, or the first of `versions` if 1 is none of them. A reserved one (0x?a?a?a?a) forces version negotiation. */
   readonly version?: number;
   /**
@@ -51,10 +51,6 @@ export interface CoreOptions extends SessionOptions {
   readonly requireClientCertificate?: boolean;
   /** Client: asks for a stapled OCSP response, which comes with the 'verify' event. Default false. */
   readonly requestOcsp?: boolean;
-  /** TLS cipher suites by name, preferred first. Default all three. */
-  readonly ciphers?: readonly string[];
-  /** Groups of the key agreement, preferred first: 'x25519', 'P-256', 'P-384'. Default all three. */
-  readonly groups?: readonly ('x25519' | 'P-256' | 'P-384')[];
   /** Sends a reserved transport parameter (RFC 9000 §18.1). Default true. */
   readonly grease?: boolean;
   /** Silence until the connection ends without a word; 0 for never. The smaller of both sides' counts. Default 0. */
@@ -167,6 +163,7 @@ export class CoreConfig {
   readonly requestOcsp: boolean;
   readonly cipherSuites: readonly number[] | undefined;
   readonly groups: readonly number[] | undefined;
+  readonly certificateCompression: readonly number[] | undefined;
   readonly grease: boolean;
   readonly handshakeTimeout: number;
   readonly maxAmplificationFactor: number;
@@ -196,8 +193,6 @@ export class CoreConfig {
       false,
     );
     this.requestOcsp = boolean('requestOcsp', options.requestOcsp, false);
-    this.cipherSuites = options.ciphers?.map((name) => codeOf('ciphers', name, SUITE_CODES));
-    this.groups = options.groups?.map((name) => codeOf('groups', name, GROUP_CODES));
     this.grease = boolean('grease', options.grease, true);
     this.handshakeTimeout = number('handshakeTimeout', options.handshakeTimeout, 0, MAX_TIME, 0);
     this.maxAmplificationFactor = number(
@@ -210,6 +205,10 @@ export class CoreConfig {
     this.statelessResetToken = parseToken(options.statelessResetToken);
     this.idSource = options.idSource;
     this.provider = options.provider ?? nodeProvider;
+    const { cipherSuites, groups, certificateCompression } = parseCrypto(options, this.provider);
+    this.cipherSuites = cipherSuites;
+    this.groups = groups;
+    this.certificateCompression = certificateCompression;
     this.random = options.random ?? nodeRandom();
     this.trace = options.trace;
     this.sessions = parseSessions(options, this.provider, this.random);
@@ -315,12 +314,6 @@ function optional(name: string, value: unknown): boolean | undefined {
   throw invalidArgType(name, 'of type boolean', value);
 }
 
-function codeOf(option: string, name: string, codes: ReadonlyMap<string, number>): number {
-  const code = codes.get(name);
-  if (code === undefined) throw invalidArgValue(option, name, `must be of ${list([...codes.keys()])}`);
-  return code;
-}
-
 function list(names: readonly string[]): string {
   return names.map(quoted).join(', ');
 }
@@ -374,23 +367,13 @@ const NAMES: ReadonlySet<string> = new Set([
     'verifyPeer',
     'requireClientCertificate',
     'requestOcsp',
-    'ciphers',
   ],
-  ...['groups', 'grease', 'handshakeTimeout', 'maxAmplificationFactor', 'statelessResetToken', 'idSource'],
+  ...CRYPTO_OPTION_NAMES,
+  ...['grease', 'handshakeTimeout', 'maxAmplificationFactor', 'statelessResetToken', 'idSource'],
   ...['provider', 'random', 'trace', 'pacing', 'disableActiveMigration', 'congestionControl'],
   'resetStreamAt',
   ...['preferredAddress', 'followPreferredAddress', 'disableDcidReuse', 'sendCapacityFactor'],
   ...['datagrams', 'datagramFates', 'hystart', 'ecn', 'spinBit', 'ackFrequency'],
   ...SESSION_OPTION_NAMES,
   ...NUMBERS.map(([name]) => name),
-]);
-
-const SUITE_CODES: ReadonlyMap<string, number> = new Map(
-  Object.values(CIPHER_SUITES).map(({ name, code }) => [name, code]),
-);
-
-const GROUP_CODES: ReadonlyMap<string, number> = new Map([
-  ['x25519', 0x001d],
-  ['P-256', 0x0017],
-  ['P-384', 0x0018],
 ]);

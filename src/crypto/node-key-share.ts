@@ -14,30 +14,39 @@ import {
 } from 'node:crypto';
 import { badShare } from './bad-share.ts';
 import { plainBytes } from './node-bytes.ts';
-import { encapsulateHybrid, HybridShare, hasMlKem } from './node-hybrid-share.ts';
+import { encapsulateHybrid, HybridShare } from './node-hybrid-share.ts';
+import { type MlKem, mlKem } from './node-ml-kem.ts';
 import type { KeyAnswer, KeyShare, NamedGroup, RandomSource } from './provider.ts';
 
 /** What this runtime can do, strongest first. */
-export const NODE_GROUPS: readonly NamedGroup[] = hasMlKem()
-  ? [0x11ec, 0x001d, 0x0017, 0x0018]
-  : [0x001d, 0x0017, 0x0018];
+export function nodeGroups(): readonly NamedGroup[] {
+  return mlKem() === null ? CLASSIC_GROUPS : ALL_GROUPS;
+}
 
 /** A fresh pair. The private bytes come from `random` alone. */
 export function nodeKeyShare(group: NamedGroup, random: RandomSource): KeyShare {
   if (group === X25519) return new X25519Share(random);
-  if (group === X25519_ML_KEM_768) return new HybridShare(new X25519Share(random), random);
+  if (group === X25519_ML_KEM_768) return new HybridShare(theMlKem(), new X25519Share(random), random);
   return new NistShare(group, random);
 }
 
-/** The server's answer. What ML-KEM adds to it is the runtime's own randomness, so such a handshake does not replay. */
+/** The server's answer. The runtime's ML-KEM adds randomness of its own to it, so that such a handshake does not replay. */
 export function nodeAnswerShare(
   group: NamedGroup,
   peerPublicKey: Uint8Array,
   random: RandomSource,
 ): KeyAnswer {
-  if (group === X25519_ML_KEM_768) return encapsulateHybrid(new X25519Share(random), peerPublicKey);
+  if (group === X25519_ML_KEM_768) {
+    return encapsulateHybrid(theMlKem(), new X25519Share(random), peerPublicKey, random);
+  }
   const share = nodeKeyShare(group, random);
   return { publicKey: share.publicKey, secret: share.agree(peerPublicKey) };
+}
+
+function theMlKem(): MlKem {
+  const kem = mlKem();
+  if (kem === null) throw badShare('there is no ML-KEM here');
+  return kem;
 }
 
 class X25519Share implements KeyShare {
@@ -147,6 +156,8 @@ function bytesOf(base64url: string | undefined): Uint8Array {
 const X25519: NamedGroup = 0x001d;
 const P256: NamedGroup = 0x0017;
 const X25519_ML_KEM_768: NamedGroup = 0x11ec;
+const CLASSIC_GROUPS: readonly NamedGroup[] = [0x001d, 0x0017, 0x0018];
+const ALL_GROUPS: readonly NamedGroup[] = [0x11ec, ...CLASSIC_GROUPS];
 const UNCOMPRESSED = 4;
 /** The base point, standing in for a public key that is not known yet. */
 const ANY_X25519: string = base64Url(Uint8Array.from([9, ...new Uint8Array(31)]));

@@ -8,7 +8,7 @@ import { createHash, createHmac, createSecretKey, type Hash } from 'node:crypto'
 import { aesGcmOpen, aesGcmSeal, nodeOpener, nodeSealer } from './node-aead.ts';
 import { plainBytes } from './node-bytes.ts';
 import { NODE_COMPRESSIONS, nodeCompress, nodeDecompress } from './node-compression.ts';
-import { NODE_GROUPS, nodeAnswerShare, nodeKeyShare } from './node-key-share.ts';
+import { nodeAnswerShare, nodeGroups, nodeKeyShare } from './node-key-share.ts';
 import {
   certificatePublicKey,
   privateKeyMatches,
@@ -26,7 +26,10 @@ export const nodeProvider: CryptoProvider = {
   opener: nodeOpener,
   hash: (name) => new NodeHash(name),
   hmac,
-  groups: NODE_GROUPS,
+  // Looks for ML-KEM, which is not free: only when somebody asks.
+  get groups() {
+    return nodeGroups();
+  },
   keyShare: nodeKeyShare,
   answerShare: nodeAnswerShare,
   sign: signContent,

@@ -173,7 +173,7 @@ export type AeadName = 'aes-128-gcm' | 'aes-256-gcm' | 'chacha20-poly1305';
 export type HashName = 'sha256' | 'sha384';
 export type KeyKind = 'ec-p256' | 'ec-p384' | 'rsa' | 'rsa-pss' | 'ed25519';
 
-/** TLS NamedGroup codes (RFC 8446 §4.2.7): X25519, P-256, P-384, and X25519MLKEM768 where the runtime has ML-KEM. */
+/** TLS NamedGroup codes (RFC 8446 §4.2.7): X25519, P-256, P-384, and X25519MLKEM768 where there is ML-KEM. */
 export type NamedGroup = 0x001d | 0x0017 | 0x0018 | 0x11ec;
 
 /** Length of every AEAD tag in QUIC, in bytes (RFC 9001 §5.3). */

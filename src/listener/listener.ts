@@ -2,6 +2,8 @@
 // is for a name comes from its servers; here it is one, the default.
 
 import type { ServerAnswer } from '../connection/config.ts';
+import type { CryptoOptions } from '../connection/tls-options.ts';
+import { nodeProvider } from '../crypto/node-provider.ts';
 import { invalidArgType, quicError } from '../errors.ts';
 import { loadIdentity } from '../pki/identity.ts';
 import type { PkiInput } from '../pki/input.ts';
@@ -16,12 +18,9 @@ import {
   QuicEndpoint,
 } from '../runtime/endpoint.ts';
 import {
-  type CryptoOptions,
   checkOptionNames,
   parseAlpn,
-  parseCipherSuites,
-  parseGroups,
-  parseHandshakeTimeout,
+  parseHandshake,
   parseTransport,
   TRANSPORT_OPTION_NAMES,
   type TransportOptions,
@@ -50,6 +49,8 @@ export interface ListenOptions
   /** Certificate chain and key: PEM or DER, bytes, text or file path. Required, unless there are `psks`. */
   cert?: PkiInput | readonly PkiInput[];
   key?: PkiInput;
+  /** A stapled OCSP response in DER, for clients that ask (RFC 6066 §8). */
+  ocspResponse?: Uint8Array;
   /** Ask clients for a certificate; with `rejectUnauthorized` (default true) one without a good one is refused. */
   requestCert?: boolean;
   rejectUnauthorized?: boolean;
@@ -251,9 +252,10 @@ function parseListen(options: ListenOptions): {
       trace: onKeyLog === undefined ? NO_TRACE : { ...NO_TRACE, keyLog: onKeyLog },
       transport,
       version: 1,
-      cipherSuites: parseCipherSuites(options.ciphers),
-      groups: parseGroups(options.groups),
-      handshakeTimeout: parseHandshakeTimeout(options),
+      ...parseHandshake(
+        options,
+        (options.endpoint?.environment ?? options.environment)?.provider ?? nodeProvider,
+      ),
       maxAmplificationFactor: 3,
       grease: true,
       alpn,
@@ -272,14 +274,21 @@ function parseListen(options: ListenOptions): {
   };
 }
 
-function parseIdentity({ cert, key, psks }: ListenOptions): ServerAnswer['identity'] {
+function parseIdentity({ cert, key, psks, ocspResponse }: ListenOptions): ServerAnswer['identity'] {
   if (cert === undefined && key === undefined && psks !== undefined) return null;
   if (cert === undefined)
     throw invalidArgType('cert', 'a certificate chain in PEM or DER, or a file path', undefined);
   if (key === undefined)
     throw invalidArgType('key', 'a private key in PEM or DER, or a file path', undefined);
   const identity = loadIdentity({ cert, key });
-  return { certificates: [...identity.certificates], key: identity.key };
+  if (ocspResponse !== undefined && !(ocspResponse instanceof Uint8Array)) {
+    throw invalidArgType('ocspResponse', 'an instance of Uint8Array', ocspResponse);
+  }
+  return {
+    certificates: [...identity.certificates],
+    key: identity.key,
+    ...(ocspResponse && { ocspResponse }),
+  };
 }
 
 function endpointOptions(options: ListenOptions): EndpointOptions {
@@ -294,6 +303,7 @@ const OPTION_NAMES: ReadonlySet<string> = new Set([
   'alpn',
   'cert',
   'key',
+  'ocspResponse',
   'requestCert',
   'rejectUnauthorized',
   'ca',

@@ -7,11 +7,9 @@ import type { ConnectionEvent } from '../connection/events.ts';
 import type { PathEvent } from '../connection/path-events.ts';
 import { StreamNotice } from '../connection/streams/streams.ts';
 import { invalidArgType, type QuicError, quicError } from '../errors.ts';
-import type { EarlyDataState } from '../tls/engine.ts';
 import type { SocketAddress } from '../util/address.ts';
 import { Ring } from '../util/ring.ts';
-import { clientNameOf } from './client-name.ts';
-import { type ConnectionStats, statsOf } from './connection-stats.ts';
+import { ConnectionFacts } from './connection-facts.ts';
 import { DatagramChannel } from './datagrams.ts';
 import { abortable, type Deferred, defer } from './deferred.ts';
 import type { ConnectionOwner, DrivenConnection } from './driven-connection.ts';
@@ -44,9 +42,8 @@ export interface CloseInfo {
  * ERR_QUIC_TRANSPORT_ERROR, ERR_QUIC_TLS_FAIL, ERR_QUIC_CERTIFICATE_…, ERR_QUIC_IDLE_TIMEOUT,
  * ERR_QUIC_HANDSHAKE_TIMEOUT, ERR_QUIC_STATELESS_RESET, ERR_QUIC_VERSION_NEGOTIATION, ERR_QUIC_CONNECTION_REFUSED.
  */
-export class QuicConnection implements ConnectionOwner, StreamHost {
+export class QuicConnection extends ConnectionFacts implements ConnectionOwner, StreamHost {
   readonly #driven: DrivenConnection;
-  readonly #core: ConnectionCore;
   readonly #questions: HandshakeQuestions;
   readonly #now: () => number;
   readonly #opened: Deferred<ConnectionInfo> = defer();
@@ -63,15 +60,13 @@ export class QuicConnection implements ConnectionOwner, StreamHost {
   #refusals = 0;
   /** Client: gets each session that the server gives, as the option of `connect` does. What it throws ends the connection. */
   onSession: ((session: Uint8Array) => void) | null = null;
-  #serverName: string | null;
 
   /** Made by `connect` and by listeners. */
   constructor(driven: DrivenConnection, questions: HandshakeQuestions, now: () => number) {
+    super(driven.core);
     this.#driven = driven;
-    this.#core = driven.core;
     this.#questions = questions;
     this.#now = now;
-    this.#serverName = driven.core.config.serverName;
     this.#migrations = new Migrations(driven, now);
     this.#datagrams = new DatagramChannel(driven.core, this.#closed.promise, () => this.wantSend());
     this.#opened.promise.catch(() => {});
@@ -88,67 +83,6 @@ export class QuicConnection implements ConnectionOwner, StreamHost {
   /** Resolves when the connection was closed on purpose, by either side; rejects with the error that ended it. */
   get closed(): Promise<CloseInfo> {
     return this.#closed.promise;
-  }
-
-  get isOpen(): boolean {
-    return this.#core.state.value === 'established';
-  }
-
-  /** The name that the client asked for; null without one. */
-  get serverName(): string | null {
-    return this.#core.handshake.engine.serverName ?? this.#serverName;
-  }
-
-  /** Null until it is agreed. */
-  get alpn(): string | null {
-    return this.#core.handshake.engine.alpn;
-  }
-
-  /** The session of an earlier connection replaced the certificates. */
-  get isResumed(): boolean {
-    return this.#core.handshake.engine.resumed;
-  }
-
-  /** The session that the server gave last, for `connect`'s `session`; null before there is one. Keep it secret. */
-  get session(): Uint8Array | null {
-    return this.#core.handshake.session;
-  }
-
-  /** What became of 0-RTT; 'offered' until the server has answered. Rejected data are sent again by themselves. */
-  get earlyData(): EarlyDataState {
-    return this.#core.handshake.engine.earlyData;
-  }
-
-  get isServer(): boolean {
-    return this.#core.isServer;
-  }
-
-  get localAddress(): SocketAddress {
-    return this.#core.paths.active.local;
-  }
-
-  get remoteAddress(): SocketAddress {
-    return this.#core.paths.active.remote;
-  }
-
-  /** The peer's certificate, DER; null without one. */
-  get peerCertificate(): Uint8Array | null {
-    return this.#core.handshake.engine.peerCertificates[0] ?? null;
-  }
-
-  /** The peer's chain, DER, leaf first. */
-  get peerCertificates(): readonly Uint8Array[] {
-    return this.#core.handshake.engine.peerCertificates;
-  }
-
-  /** The common name in the client's certificate, once the handshake is complete; null without one. */
-  get clientName(): string | null {
-    return clientNameOf(this.#core);
-  }
-
-  /** Counters, as plain numbers. */
-  get stats(): ConnectionStats {
-    return statsOf(this.#core);
   }
 
   // ---- streams ----
@@ -231,7 +165,7 @@ export class QuicConnection implements ConnectionOwner, StreamHost {
     if (typeof reason !== 'string') throw invalidArgType('reason', 'of type string', reason);
     if (typeof code !== 'number' && typeof code !== 'bigint')
       throw invalidArgType('code', 'of type number or bigint', code);
-    if (this.#core.close(true, code, reason, this.#now())) this.#driven.touch();
+    if (this.core.close(true, code, reason, this.#now())) this.#driven.touch();
     return this.#closed.promise;
   }
 
@@ -253,7 +187,7 @@ export class QuicConnection implements ConnectionOwner, StreamHost {
 
   /** Starts a key update (RFC 9001 §6). False if the handshake is not confirmed or the last update is not over. */
   updateKeys(): boolean {
-    const started = this.#core.updateKeys(this.#now());
+    const started = this.core.updateKeys(this.#now());
     if (started) this.wantSend();
     return started;
   }
@@ -282,11 +216,11 @@ export class QuicConnection implements ConnectionOwner, StreamHost {
   // ---- for streams ----
 
   get streams(): ConnectionCore['streams'] {
-    return this.#core.streams;
+    return this.core.streams;
   }
 
   get deadlines(): ConnectionCore['deadlines'] {
-    return this.#core.deadlines;
+    return this.core.deadlines;
   }
 
   now(): number {
@@ -306,7 +240,7 @@ export class QuicConnection implements ConnectionOwner, StreamHost {
   onEvent(event: ConnectionEvent, now: number): void {
     switch (event.type) {
       case 'client-hello':
-        this.#serverName = event.hello.serverName;
+        this.askedName = event.hello.serverName;
         this.#ask(event, now);
         return;
       case 'verify':
@@ -324,7 +258,7 @@ export class QuicConnection implements ConnectionOwner, StreamHost {
         this.#end(event.error);
         return;
       case 'stream-deadline':
-        (this.#core.streams.getStreamData(event.streamId) as QuicStream | undefined)?.onDeadlinePassed(
+        (this.core.streams.getStreamData(event.streamId) as QuicStream | undefined)?.onDeadlinePassed(
           event.isReset,
         );
         return;
@@ -335,7 +269,7 @@ export class QuicConnection implements ConnectionOwner, StreamHost {
   }
 
   onStreams(_now: number): void {
-    const { streams } = this.#core;
+    const { streams } = this.core;
     this.#datagrams.deliver();
     for (const direction of DIRECTIONS) {
       for (let id = streams.nextIncoming(direction); id !== null; id = streams.nextIncoming(direction)) {
@@ -363,19 +297,19 @@ export class QuicConnection implements ConnectionOwner, StreamHost {
    * and only when said twice.
    */
   onSocketError(error: Error & { code?: string }): void {
-    if (error.code !== 'ECONNREFUSED' || this.#core.paths.first.bytesReceived > 0) return;
+    if (error.code !== 'ECONNREFUSED' || this.core.paths.first.bytesReceived > 0) return;
     this.#refusals++;
     if (this.#refusals < REFUSALS_BELIEVED || this.#error !== null) return;
     const { address, port } = this.remoteAddress;
     const message = `Nothing listens at ${address} port ${port} (ECONNREFUSED)`;
-    this.#core.closer.abandon(quicError('ERR_QUIC_CONNECT_FAILED', { message, cause: error }), false);
+    this.core.closer.abandon(quicError('ERR_QUIC_CONNECT_FAILED', { message, cause: error }), false);
     this.#driven.touch();
   }
 
   // ---- inside ----
 
   #ask(event: ConnectionEvent, now: number): void {
-    this.#questions(this.#core, event, now, () => this.#driven.touch());
+    this.#questions(this.core, event, now, () => this.#driven.touch());
     if (event.type === 'session') this.onSession?.(event.session);
   }
 
@@ -384,19 +318,19 @@ export class QuicConnection implements ConnectionOwner, StreamHost {
     const stream = this.#openers[direction].length === 0 ? this.#tryOpen(direction) : null;
     if (stream !== null) return Promise.resolve(stream);
     if (options.failOnBlocked === true) {
-      const isReady = this.isOpen || this.#core.earlyData.canSend;
+      const isReady = this.isOpen || this.core.earlyData.canSend;
       return Promise.reject(quicError(isReady ? 'ERR_QUIC_STREAM_LIMIT' : 'ERR_QUIC_INVALID_STATE'));
     }
     return this.#wait(this.#openers[direction], options);
   }
 
   #tryOpen(direction: Direction): QuicStream | null {
-    const isEarly = this.#core.earlyData.canSend;
+    const isEarly = this.core.earlyData.canSend;
     if (!this.isOpen && !isEarly) return null;
-    const id = this.#core.streams.openStream(direction);
+    const id = this.core.streams.openStream(direction);
     // At the limit the peer is told that we wait (RFC 9000 §4.6).
     this.wantSend();
-    if (id !== null && isEarly) this.#core.earlyData.noteStream(id);
+    if (id !== null && isEarly) this.core.earlyData.noteStream(id);
     return id === null ? null : this.#make(id, true);
   }
 
@@ -441,15 +375,15 @@ export class QuicConnection implements ConnectionOwner, StreamHost {
   }
 
   #make(id: number, isLocal: boolean): QuicStream {
-    const stream = new QuicStream(this, id, isLocal, this.#core.earlyData.isStreamEarly(id));
-    this.#core.streams.setStreamData(id, stream);
+    const stream = new QuicStream(this, id, isLocal, this.core.earlyData.isStreamEarly(id));
+    this.core.streams.setStreamData(id, stream);
     this.#streams.add(stream);
     return stream;
   }
 
   #info(): ConnectionInfo {
     const { localAddress, remoteAddress, serverName } = this;
-    const { alpn, suite } = this.#core.handshake.engine;
+    const { alpn, suite } = this.core.handshake.engine;
     return { alpn: alpn ?? '', serverName, cipher: suite?.name ?? '', localAddress, remoteAddress };
   }
 

@@ -1,10 +1,15 @@
 // Parses what users give for a connection, once, into what the core takes. All ERR_INVALID_ARG_… errors about
 // connections come from here. The table of defaults of the friendly layer is DEFAULT_CONNECTION_OPTIONS.
 
-import { DEFAULT_TRANSPORT_CONFIG, type TransportConfig } from '../connection/config.ts';
+import {
+  type ConnectionConfig,
+  DEFAULT_TRANSPORT_CONFIG,
+  type TransportConfig,
+} from '../connection/config.ts';
 import { type DatagramOptions, parseDatagrams } from '../connection/datagram-options.ts';
 import { parsePreferredAddress } from '../connection/preferred-address.ts';
-import { CIPHER_SUITES } from '../crypto/suites.ts';
+import { CRYPTO_OPTION_NAMES, type CryptoOptions, parseCrypto } from '../connection/tls-options.ts';
+import type { CryptoProvider } from '../crypto/provider.ts';
 import { invalidArgType, invalidArgValue, outOfRange } from '../errors.ts';
 import { CONGESTION_CONTROLLERS } from '../recovery/congestion.ts';
 
@@ -33,6 +38,10 @@ export interface TransportOptions {
   pacing?: boolean;
   /** Takes requests for fewer ACKs, and makes them after slow start (draft-ietf-quic-ack-frequency). Default true. */
   ackFrequency?: boolean;
+  /** Lets those on the way see the round trip, on 15 of 16 paths (RFC 9000 §17.4). Default false. */
+  spinBit?: boolean;
+  /** Takes and, where the peer does too, sends packets with any fixed bit (RFC 9287). Default false. */
+  greaseQuicBit?: boolean;
   /** Largest UDP payload to try, 1200 to 65527. Default 1452. */
   maxUdpPayloadSize?: number;
   disableActiveMigration?: boolean;
@@ -47,14 +56,6 @@ export interface TransportOptions {
   resetStreamAt?: boolean;
   /** Take unreliable datagrams (RFC 9221); true with the default limits. Default false. */
   datagrams?: boolean | DatagramOptions;
-}
-
-/** TLS choices of either role. */
-export interface CryptoOptions {
-  /** TLS cipher suites by name, preferred first. Default all three. */
-  ciphers?: readonly string[];
-  /** Key agreement groups by name ('x25519', 'P-256', 'P-384'), preferred first. Default all three. */
-  groups?: readonly string[];
 }
 
 /** Defaults of the friendly layer, as TransportConfig. */
@@ -128,6 +129,7 @@ export function parseTransport(options: TransportOptions): TransportConfig {
     config.maxSendUdpPayloadSize,
   );
   config.pacing = boolean('pacing', options.pacing, config.pacing);
+  config.spinBit = boolean('spinBit', options.spinBit, config.spinBit);
   config.ackFrequency = boolean('ackFrequency', options.ackFrequency, config.ackFrequency);
   config.followPreferredAddress = boolean('followPreferredAddress', options.followPreferredAddress, true);
   config.preferredAddress = parsePreferredAddress(options.preferredAddress);
@@ -144,9 +146,28 @@ export function parseTransport(options: TransportOptions): TransportConfig {
   return config;
 }
 
-export function parseHandshakeTimeout(options: TransportOptions): number {
-  return integer('handshakeTimeout', options.handshakeTimeout, 0, MAX_TIME, DEFAULT_HANDSHAKE_TIMEOUT);
+/** What the handshake may do and take. Throws Node's argument errors, and ERR_QUIC_UNSUPPORTED. */
+export function parseHandshake(
+  options: TransportOptions & CryptoOptions,
+  provider: CryptoProvider,
+): HandshakeChoices {
+  return {
+    ...parseCrypto(options, provider),
+    greaseQuicBit: boolean('greaseQuicBit', options.greaseQuicBit, false),
+    handshakeTimeout: integer(
+      'handshakeTimeout',
+      options.handshakeTimeout,
+      0,
+      MAX_TIME,
+      DEFAULT_HANDSHAKE_TIMEOUT,
+    ),
+  };
 }
+
+type HandshakeChoices = Pick<
+  ConnectionConfig,
+  'cipherSuites' | 'groups' | 'certificateCompression' | 'greaseQuicBit' | 'handshakeTimeout'
+>;
 
 /** ALPN: a name or a list of names, each 1 to 255 bytes (RFC 7301 §3.1). There is no default. */
 export function parseAlpn(value: unknown): string[] {
@@ -161,24 +182,6 @@ export function parseAlpn(value: unknown): string[] {
     if (length === 0 || length > 255) throw invalidArgValue('alpn', name, 'must have 1 to 255 bytes');
   }
   return names.slice();
-}
-
-export function parseCipherSuites(names: readonly string[] | undefined): number[] | undefined {
-  const known = Object.values(CIPHER_SUITES);
-  return names?.map((name) => {
-    const suite = known.find((each) => each.name === name);
-    if (suite === undefined)
-      throw invalidArgValue('ciphers', name, `must be of ${list(known.map((each) => each.name))}`);
-    return suite.code;
-  });
-}
-
-export function parseGroups(names: readonly string[] | undefined): number[] | undefined {
-  return names?.map((name) => {
-    const code = GROUPS[name];
-    if (code === undefined) throw invalidArgValue('groups', name, `must be of ${list(Object.keys(GROUPS))}`);
-    return code;
-  });
 }
 
 /** Refuses names that no option has, so that a typing error is not silently ignored. */
@@ -229,12 +232,11 @@ export const TRANSPORT_OPTION_NAMES: readonly string[] = [
   'followPreferredAddress',
   'datagrams',
   'resetStreamAt',
-  'ciphers',
-  'groups',
+  'spinBit',
+  'greaseQuicBit',
+  ...CRYPTO_OPTION_NAMES,
   'qlog',
 ];
-
-const GROUPS: Readonly<Record<string, number>> = { x25519: 0x001d, 'P-256': 0x0017, 'P-384': 0x0018 };
 
 function list(names: readonly string[]): string {
   return names.map((name) => `'${name}'`).join(', ');

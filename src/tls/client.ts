@@ -399,6 +399,7 @@ class TlsClient extends EngineBase<ClientState> {
 
   private acceptCertificate(): void {
     this.peerCertificates = this.certificate?.certificates ?? [];
+    this.ocspResponse = this.certificate?.ocspResponse ?? null;
     this.certificate = null;
   }
 

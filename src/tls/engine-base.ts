@@ -36,6 +36,7 @@ export abstract class EngineBase<S extends string> implements TlsEngine {
   suite: CipherSuite | null = null;
   group: number | null = null;
   peerCertificates: readonly Uint8Array[] = [];
+  ocspResponse: Uint8Array | null = null;
   resumed = false;
   pskIdentity: Uint8Array | null = null;
   earlyData: EarlyDataState = 'none';

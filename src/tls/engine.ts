@@ -62,6 +62,8 @@ export interface TlsEngine {
    * that resumed, those of the session.
    */
   readonly peerCertificates: readonly Uint8Array[];
+  /** Client: the stapled OCSP response, DER, once `peerCertificates` are there; `null` without one. */
+  readonly ocspResponse: Uint8Array | null;
   /** Whether a ticket replaced the certificates. */
   readonly resumed: boolean;
   /** Identity of the external key that replaced the certificates. */
