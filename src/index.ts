@@ -26,6 +26,13 @@ export type { ConnectionStats } from './runtime/connection-stats.ts';
 export { toDuplex } from './runtime/duplex.ts';
 export { type EndpointOptions, QuicEndpoint } from './runtime/endpoint.ts';
 export type { Environment } from './runtime/environment.ts';
+export type {
+  BoundInterface,
+  InterfaceEvent,
+  InterfaceState,
+  Interfaces,
+  ReleaseOptions,
+} from './runtime/interfaces.ts';
 export type { MigrateOptions } from './runtime/migrations.ts';
 export type { TransportOptions } from './runtime/options.ts';
 export { type OpenOptions, QuicStream, type WaitOptions } from './runtime/stream.ts';

@@ -81,7 +81,7 @@ export class QuicListener {
   readonly #closed: Deferred<void> = defer();
   readonly #admission: Admission = new Admission();
   #state: ListenerState = 'open';
-  #starting: Promise<void> | null = null;
+  #starting: Promise<unknown> | null = null;
 
   constructor(options: ListenOptions) {
     checkOptionNames(options, OPTION_NAMES, 'options');

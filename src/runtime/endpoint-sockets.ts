@@ -1,17 +1,24 @@
-// The sockets of an endpoint: binding and freeing them, and which of them reaches whom. Hands datagrams on to the loop
-// and knows no connections.
+// The sockets of an endpoint: those of its interfaces and those of its clients, and which of them reaches whom. Hands
+// datagrams on to the loop and knows no connections.
 
 import { quicError } from '../errors.ts';
-import { type BoundSockets, bindSockets } from '../udp/bind-sockets.ts';
-import type { DatagramSocket, SocketFactory } from '../udp/socket.ts';
+import { type DatagramSocket, type SocketFactory, systemErrorCode } from '../udp/socket.ts';
+import { SocketPool, type SocketPoolOwner } from '../udp/socket-pool.ts';
 import { InterfaceWatcher } from '../udp/watch-interfaces.ts';
-import { addressKey, type SocketAddress } from '../util/address.ts';
+import { isLoopback, type SocketAddress, sameAddress } from '../util/address.ts';
+import { type BoundInterface, Interfaces } from './interfaces.ts';
 import type { Loop } from './loop.ts';
 
+/** Where to bind. */
+export interface BindPlace {
+  /** IP address; a wildcard for all of a family, absent for all of both. */
+  address?: string | undefined;
+  /** 0 or absent for any free one. */
+  port?: number | undefined;
+}
+
 /** Where to bind and with which kernel buffers. */
-export interface SocketsOptions {
-  address?: string;
-  port?: number;
+export interface SocketsOptions extends BindPlace {
   receiveBufferSize?: number;
   sendBufferSize?: number;
 }
@@ -30,67 +37,90 @@ export interface SocketsOwner {
   ): void;
   onSocketWritable(): void;
   onSocketError(error: Error, socket: DatagramSocket): void;
+  /** The keys (`addressKey`) of the local addresses that connections send from. */
+  addressesInUse(): ReadonlySet<string>;
 }
 
-export class EndpointSockets {
-  readonly #factory: SocketFactory;
+export class EndpointSockets implements SocketPoolOwner {
+  readonly interfaces: Interfaces;
+  readonly #pool: SocketPool;
+  readonly #watcher: InterfaceWatcher;
   readonly #options: SocketsOptions;
   readonly #owner: SocketsOwner;
-  readonly #sockets: Map<string, DatagramSocket> = new Map();
-  #bound: BoundSockets | null = null;
-  #only: DatagramSocket | null = null;
-  #binding: Promise<void> | null = null;
+  /** What `bind` was asked for last. */
+  #own: OwnPlace | null = null;
   #isClosed = false;
   #isConnected = false;
   /** Sockets that clients moved to. */
   readonly #added: Set<DatagramSocket> = new Set();
+  /** Sockets of preferred addresses. */
+  readonly #extra: DatagramSocket[] = [];
 
   constructor(factory: SocketFactory, options: SocketsOptions, owner: SocketsOwner) {
-    this.#factory = factory;
+    const { receiveBufferSize, sendBufferSize } = options;
+    const { clock } = owner.loop;
     this.#options = options;
     this.#owner = owner;
+    this.#pool = new SocketPool(factory, { receiveBufferSize, sendBufferSize }, clock, this);
+    this.#watcher = new InterfaceWatcher(clock, factory);
+    this.interfaces = new Interfaces(this.#pool, this.#watcher);
   }
 
-  /** Binds the sockets, all or none. Called again, it gives the same promise. */
-  bind(): Promise<void> {
+  /**
+   * Binds a place, all sockets or none; what `at` lacks is as the options say. Called again for the same place, it gives the
+   * same promise; for another one, the place before is released.
+   */
+  bind(at: BindPlace = {}): Promise<BoundInterface> {
     if (this.#isClosed) return Promise.reject(quicError('ERR_QUIC_ENDPOINT_CLOSED'));
-    this.#binding ??= this.#bind().catch((error) => {
-      // A failed bind leaves nothing behind and can be tried again.
-      this.#binding = null;
-      throw error;
-    });
-    return this.#binding;
+    const place = { address: this.#options.address, port: this.#options.port, ...at };
+    const before = this.#own;
+    if (before !== null && isSamePlace(before.place, place)) return before.bound;
+    const bound = this.interfaces.bindOptions(place.address, place.port ?? 0);
+    const own = { place, bound };
+    this.#own = own;
+    bound.then(
+      () => void this.#leave(before),
+      () => {
+        // A failed bind leaves things as they were and can be tried again.
+        if (this.#own === own) this.#own = before;
+      },
+    );
+    return bound;
+  }
+
+  /** Gives up what `bind` and `bindAt` bound: new connections are taken there no more, and what no path uses is freed. */
+  async releaseOwn(): Promise<void> {
+    const own = this.#own;
+    this.#own = null;
+    const extra = this.#extra.splice(0);
+    await Promise.all([this.#leave(own), ...extra.map((socket) => this.#pool.close(socket, Infinity))]);
   }
 
   /** For a client: one socket that only this peer reaches. */
   async bindTo(remote: SocketAddress): Promise<void> {
-    await this.#bindOne(remote, this.#options, remote);
+    await this.#pool.open(towards(remote, this.#options), remote);
     this.#isConnected = true;
   }
 
   /** One more socket for a client that moves, which only this peer reaches. Gives where it is bound. */
-  async bindTowards(
-    remote: SocketAddress,
-    local: { address?: string; port?: number },
-  ): Promise<SocketAddress> {
+  async bindTowards(remote: SocketAddress, local: BindPlace): Promise<SocketAddress> {
     // Only a connected socket learns which of the machine's addresses it sends from.
-    const socket = await this.#bindOne(remote, local, remote);
+    const socket = await this.#pool.open(towards(remote, local), remote);
     this.#added.add(socket);
     return socket.localAddress;
   }
 
   /** One more socket at exactly this address, unless there is one. */
   async bindAt(address: SocketAddress): Promise<void> {
-    if (!this.#sockets.has(addressKey(address))) await this.#bindOne(address, address, undefined);
+    if (!this.#pool.accepts(address)) this.#extra.push(await this.#pool.open(address));
   }
 
   /** Frees a socket of a client, if there is another one. */
   release(local: SocketAddress): void {
-    const socket = this.#sockets.get(addressKey(local));
-    if (socket === undefined || this.#sockets.size === 1) return;
-    if (!this.#added.delete(socket) && !this.#isConnected) return;
-    this.#forget(socket);
-    void socket.close();
+    const { sockets } = this.#pool;
+    const socket = sockets.find(({ localAddress }) => sameAddress(localAddress, local));
+    if (socket === undefined || sockets.length === 1) return;
+    if (this.#added.delete(socket) || this.#isConnected) void this.#pool.close(socket, 0);
   }
 
   /** Whether the first socket reaches one peer alone. */
@@ -98,95 +128,56 @@ export class EndpointSockets {
     return this.#isConnected;
   }
 
+  /** A connection is gone: a socket may have waited for that. */
+  onConnectionGone(): void {
+    this.#pool.onPathsLeft();
+  }
+
   /** Where the sockets are bound, the first one first. */
   get addresses(): SocketAddress[] {
-    return [...this.#sockets.values()].map((socket) => socket.localAddress);
+    return this.#pool.sockets.map((socket) => socket.localAddress);
+  }
+
+  /** Whether new connections may come to a local address: not where the socket only waits for its last paths to leave. */
+  accepts(local: SocketAddress): boolean {
+    return this.#pool.accepts(local);
   }
 
   /** The socket that a connection with this local address uses. */
   for(local: SocketAddress): DatagramSocket | null {
-    return this.#only ?? this.#sockets.get(addressKey(local)) ?? null;
+    return this.#pool.for(local);
   }
 
   /** The socket that reaches an address: of its family, loopback for loopback. */
   towards(remote: SocketAddress): DatagramSocket | null {
-    if (this.#only !== null) return this.#only;
+    const { sockets } = this.#pool;
+    if (sockets.length === 1) return sockets[0];
     const loops = isLoopback(remote.address);
-    const sameFamily = [...this.#sockets.values()].filter(
-      (socket) => socket.localAddress.family === remote.family,
-    );
+    const sameFamily = sockets.filter((socket) => socket.localAddress.family === remote.family);
     return (
       sameFamily.find((socket) => isLoopback(socket.localAddress.address) === loops) ?? sameFamily[0] ?? null
     );
   }
 
   ref(): void {
-    for (const socket of this.#sockets.values()) socket.ref();
+    this.#pool.ref();
   }
 
   unref(): void {
-    for (const socket of this.#sockets.values()) socket.unref();
+    this.#pool.unref();
   }
 
   /** Frees all, also those that are being bound. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    await this.#binding?.catch(() => {});
-    await Promise.all([...this.#sockets.values()].map((socket) => socket.close()));
-    await this.#bound?.close();
-    this.#sockets.clear();
-    this.#only = null;
+    this.interfaces.close();
+    await this.#pool.closeAll();
   }
 
-  async #bind(): Promise<void> {
-    const { address, port = 0 } = this.#options;
-    const bound = await bindSockets(
-      this.#factory,
-      { port, ...(address === undefined ? {} : { address }) },
-      this.#bufferSizes(),
-    );
-    if (this.#isClosed) {
-      await bound.close();
-      throw quicError('ERR_QUIC_ENDPOINT_CLOSED');
-    }
-    this.#bound = bound;
-    bound.onSocketAdded = (socket) => this.#adopt(socket);
-    bound.onSocketRemoved = (socket) => this.#forget(socket);
-    for (const socket of bound.sockets) this.#adopt(socket);
-    // A wildcard means all local addresses, those that come up later too.
-    bound.follow(new InterfaceWatcher(this.#owner.loop.clock, this.#factory));
-  }
+  // ---- from the pool ----
 
-  async #bindOne(
-    towards: SocketAddress,
-    { address, port }: { address?: string; port?: number },
-    remote: SocketAddress | undefined,
-  ): Promise<DatagramSocket> {
-    if (this.#isClosed) throw quicError('ERR_QUIC_ENDPOINT_CLOSED');
-    const { family } = towards;
-    const any = family === 6 ? '::' : '0.0.0.0';
-    const local: SocketAddress = { address: address ?? any, port: port ?? 0, family };
-    const socket = await this.#factory.bind({ address: local, remote, ...this.#bufferSizes() });
-    if (this.#isClosed) {
-      await socket.close();
-      throw quicError('ERR_QUIC_ENDPOINT_CLOSED');
-    }
-    this.#adopt(socket);
-    return socket;
-  }
-
-  #bufferSizes(): { receiveBufferSize?: number; sendBufferSize?: number } {
-    const { receiveBufferSize, sendBufferSize } = this.#options;
-    return {
-      ...(receiveBufferSize === undefined ? {} : { receiveBufferSize }),
-      ...(sendBufferSize === undefined ? {} : { sendBufferSize }),
-    };
-  }
-
-  #adopt(socket: DatagramSocket): void {
+  onSocketOpened(socket: DatagramSocket): void {
     const owner = this.#owner;
-    this.#sockets.set(addressKey(socket.localAddress), socket);
-    this.#only = this.#sockets.size === 1 ? socket : null;
     // One closure for a socket, none for a datagram.
     const sink = (
       bytes: Uint8Array,
@@ -199,15 +190,42 @@ export class EndpointSockets {
     };
     socket.onDatagram = (bytes, from, to, ecn) => owner.loop.receive(bytes, from, to, ecn, sink);
     socket.onWritable = () => owner.onSocketWritable();
-    socket.onError = (error) => owner.onSocketError(error, socket);
+    socket.onError = (error) => {
+      if (LOST_ADDRESS.has(systemErrorCode(error))) this.#watcher.hint();
+      owner.onSocketError(error, socket);
+    };
   }
 
-  #forget(socket: DatagramSocket): void {
-    this.#sockets.delete(addressKey(socket.localAddress));
-    this.#only = this.#sockets.size === 1 ? (this.#sockets.values().next().value ?? null) : null;
+  addressesInUse(): ReadonlySet<string> {
+    return this.#owner.addressesInUse();
+  }
+
+  async #leave(own: OwnPlace | null): Promise<void> {
+    const bound = await own?.bound.catch(() => null);
+    await bound?.release({ drain: Infinity });
   }
 }
 
-function isLoopback(address: string): boolean {
-  return address === '::1' || address.startsWith('127.');
+interface OwnPlace {
+  readonly place: BindPlace;
+  readonly bound: Promise<BoundInterface>;
 }
+
+function isSamePlace(a: BindPlace, b: BindPlace): boolean {
+  return a.address === b.address && (a.port ?? 0) === (b.port ?? 0);
+}
+
+function towards(remote: SocketAddress, { address, port }: BindPlace): SocketAddress {
+  const { family } = remote;
+  return { address: address ?? (family === 6 ? '::' : '0.0.0.0'), port: port ?? 0, family };
+}
+
+/** What sending fails with when the address that it is from, or its device, is gone. */
+const LOST_ADDRESS: ReadonlySet<string> = new Set([
+  'EADDRNOTAVAIL',
+  'EHOSTUNREACH',
+  'EINVAL',
+  'ENETDOWN',
+  'ENETUNREACH',
+  'ENODEV',
+]);

@@ -1,7 +1,6 @@
 // Sockets and routing, shared by listeners and clients: datagrams to connections, connections to sockets. Everything
 // that a stranger sends ends in routing; nothing thrown in here leaves the loop.
 
-import type { ConnectionConfig } from '../connection/config.ts';
 import { ConnectionCore } from '../connection/connection.ts';
 import type { ConnectionEvent } from '../connection/events.ts';
 import { parseVersion, parseVersions } from '../connection/version-options.ts';
@@ -12,19 +11,21 @@ import { ResetTokens } from '../routing/reset-tokens.ts';
 import { Router } from '../routing/router.ts';
 import { SealedTokens } from '../routing/sealed-tokens.ts';
 import type { DatagramSocket } from '../udp/socket.ts';
-import { type SocketAddress, sameAddress } from '../util/address.ts';
+import { addressKey, type SocketAddress, sameAddress } from '../util/address.ts';
 import type { Timer } from '../util/clock.ts';
 import { SUPPORTED_VERSIONS } from '../wire/versions.ts';
 import { QuicConnection } from './connection.ts';
 import { type Deferred, defer } from './deferred.ts';
+import { type DrainOptions, Drains } from './drains.ts';
 import { type ConnectionHost, DrivenConnection } from './driven-connection.ts';
+import { type EndpointConnectionConfig, type Provided, provided } from './endpoint-config.ts';
 import { ENDPOINT_OPTION_NAMES, type EndpointOptions } from './endpoint-options.ts';
-import { EndpointSockets, type SocketsOwner } from './endpoint-sockets.ts';
+import { type BindPlace, EndpointSockets, type SocketsOwner } from './endpoint-sockets.ts';
 import { type Environment, nodeEnvironment } from './environment.ts';
+import type { BoundInterface, Interfaces } from './interfaces.ts';
 import { Loop } from './loop.ts';
 import type { MigrateOptions } from './migrations.ts';
 import { checkOptionNames, integer } from './options.ts';
-import { type QlogTarget, tracedBy } from './qlog.ts';
 import { answerQuestions, type VerificationOptions } from './questions.ts';
 
 /** Decides about connections that want to exist: a listener. */
@@ -33,17 +34,6 @@ export interface Acceptor {
   /** The endpoint is over. */
   onEndpointClosed(error: QuicError): void;
 }
-
-/** A configuration but for what the endpoint itself provides. */
-export type EndpointConnectionConfig = Omit<
-  ConnectionConfig,
-  'provider' | 'random' | 'idSource' | 'streamNotices'
-> & { qlog?: QlogTarget | undefined };
-
-type Provided = Pick<
-  ConnectionConfig,
-  'provider' | 'random' | 'idSource' | 'streamNotices' | 'trace' | 'versions'
->;
 
 /**
  * Errors: ERR_QUIC_BIND from `bind`, ERR_QUIC_ENDPOINT_CLOSED after `close`, ERR_QUIC_ENDPOINT_BUSY for a second
@@ -58,6 +48,7 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
   readonly #tokens: SealedTokens;
   readonly #sockets: EndpointSockets;
   readonly #routerTimer: Timer;
+  readonly #drains: Drains = new Drains();
   readonly #closed: Deferred<void> = defer();
   #acceptor: Acceptor | null = null;
   #isClosed = false;
@@ -90,10 +81,26 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
 
   // ---- sockets ----
 
-  /** Binds the sockets, all or none. Called again, it gives the same promise. */
-  bind(): Promise<void> {
-    if (this.#isClosed) return Promise.reject(quicError('ERR_QUIC_ENDPOINT_CLOSED'));
-    return this.#sockets.bind();
+  /**
+   * Binds an address and port, by default those of the options, all sockets or none. Called again for the same, it gives
+   * the same interface; for another one, that before is released.
+   */
+  bind(at: BindPlace = {}): Promise<BoundInterface> {
+    return this.#sockets.bind(at);
+  }
+
+  /** Gives up what `bind` bound. Sockets that connections use stay until those are gone; `bind` takes them up again. */
+  release(): Promise<void> {
+    return this.#sockets.releaseOwn();
+  }
+
+  /** Binds one more interface by its URI, or joins those who have it bound; see `Interfaces`. */
+  bindInterface(uri: string): Promise<BoundInterface> {
+    return this.#sockets.interfaces.bind(uri);
+  }
+
+  get interfaces(): Interfaces {
+    return this.#sockets.interfaces;
   }
 
   /** For a client: one socket that only this peer reaches. */
@@ -277,7 +284,7 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
    * Stops listening, lets connections finish for up to `drain` milliseconds (default 0), closes those that are left
    * and frees the sockets. Idempotent; gives `closed`.
    */
-  close(options: { drain?: number; signal?: AbortSignal } = {}): Promise<void> {
+  close(options: DrainOptions = {}): Promise<void> {
     if (this.#isClosed) return this.#closed.promise;
     const drain = integer('drain', options.drain, 0, 2 ** 31 - 1, 0);
     this.#router.admission = 'refuse';
@@ -355,10 +362,18 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
     const originals = driven.original === null ? [] : [driven.original];
     this.#router.closed(driven.ids, now + driven.core.closingPeriod(), originals);
     this.#armRouter();
-    this.#onConnectionGone?.();
+    this.#drains.check();
+    this.#sockets.onConnectionGone();
   }
 
   // ---- from the sockets ----
+
+  addressesInUse(): ReadonlySet<string> {
+    const used = new Set<string>();
+    for (const { core } of this.#connections.keys())
+      for (const path of core.paths.all) used.add(addressKey(path.local));
+    return used;
+  }
 
   onDatagram(
     socket: DatagramSocket,
@@ -402,11 +417,11 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
   }
 
   readonly #drivenOf: WeakMap<QuicConnection, DrivenConnection> = new WeakMap();
-  #onConnectionGone: (() => void) | null = null;
 
   #offer(incoming: Incoming, now: number): void {
     try {
       if (this.#acceptor === null) this.ignore(incoming);
+      else if (!this.#sockets.accepts(incoming.to)) this.refuse(incoming);
       else this.#acceptor.onIncoming(incoming, now);
     } catch {
       // An acceptor that fails refuses; the others' connections go on.
@@ -433,11 +448,9 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
     return connection;
   }
 
-  #provided({ trace, qlog }: EndpointConnectionConfig): Provided {
-    const { provider, random } = this.environment;
-    const traced = tracedBy(trace, qlog, this.loop.clock.wallTime());
-    const { idSource } = this.#router;
-    return { provider, random, idSource, streamNotices: true, trace: traced, versions: this.#versions };
+  #provided(config: EndpointConnectionConfig): Provided {
+    const wallTime = this.loop.clock.wallTime();
+    return provided(config, this.environment, this.#router.idSource, this.#versions, wallTime);
   }
 
   #expire(): void {
@@ -453,7 +466,7 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
     const error = quicError('ERR_QUIC_ENDPOINT_CLOSED');
     this.#acceptor?.onEndpointClosed(error);
     this.#acceptor = null;
-    if (drain > 0 && this.#connections.size > 0) await this.#drained(drain, signal);
+    await this.#drains.wait(() => this.#connections.size === 0, drain, signal, this.loop.clock);
     this.#isClosed = true;
     for (const [driven, connection] of this.#connections) {
       void connection.close();
@@ -468,26 +481,9 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
     await this.#sockets.close();
     this.#closed.resolve();
   }
-
-  /** Until the last connection is gone, the time is up, or the signal fires. */
-  #drained(drain: number, signal: AbortSignal | undefined): Promise<void> {
-    const { clock } = this.loop;
-    const done = defer<void>();
-    const timer = clock.createTimer(() => done.resolve());
-    timer.set(clock.now() + drain);
-    const onAbort = () => done.resolve();
-    signal?.addEventListener('abort', onAbort, { once: true });
-    this.#onConnectionGone = () => {
-      if (this.#connections.size === 0) done.resolve();
-    };
-    return done.promise.finally(() => {
-      timer.clear();
-      signal?.removeEventListener('abort', onAbort);
-      this.#onConnectionGone = null;
-    });
-  }
 }
 
+export type { EndpointConnectionConfig } from './endpoint-config.ts';
 export { ENDPOINT_OPTION_NAMES, type EndpointOptions } from './endpoint-options.ts';
 
 const OPTION_NAMES: ReadonlySet<string> = new Set(ENDPOINT_OPTION_NAMES);

@@ -1,0 +1,27 @@
+// What an endpoint adds to the configuration of its connections.
+
+import type { ConnectionConfig } from '../connection/config.ts';
+import type { Environment } from './environment.ts';
+import { type QlogTarget, tracedBy } from './qlog.ts';
+
+/** A configuration but for what the endpoint itself provides. */
+export type EndpointConnectionConfig = Omit<
+  ConnectionConfig,
+  'provider' | 'random' | 'idSource' | 'streamNotices'
+> & { qlog?: QlogTarget | undefined };
+
+export type Provided = Pick<
+  ConnectionConfig,
+  'provider' | 'random' | 'idSource' | 'streamNotices' | 'trace' | 'versions'
+>;
+
+export function provided(
+  { trace, qlog }: EndpointConnectionConfig,
+  { provider, random }: Environment,
+  idSource: ConnectionConfig['idSource'],
+  versions: readonly number[],
+  wallTime: number,
+): Provided {
+  const traced = tracedBy(trace, qlog, wallTime);
+  return { provider, random, idSource, streamNotices: true, trace: traced, versions };
+}
