@@ -9,9 +9,16 @@ import { root } from './lib/root.js';
 import { run } from './lib/run.js';
 
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-const needed = ['LICENSE', 'README.md', 'CHANGELOG.md', 'package.json', 'bin/quayside.js'];
+const needed = [
+  'LICENSE',
+  'README.md',
+  'CHANGELOG.md',
+  'package.json',
+  'bin/quayside.js',
+  'native/src/addon.c',
+];
 const allowed =
-  /^(?:bin\/quayside\.js|(?:demo|dist|src)\/.+|LICENSE|README\.md|CHANGELOG\.md|package\.json)$/;
+  /^(?:bin\/quayside\.js|(?:demo|dist|src)\/.+|native\/src\/[^/]+\.[ch]|prebuilds\/[^/]+\/quayside\.node|LICENSE|README\.md|CHANGELOG\.md|package\.json)$/;
 const forbidden = /(?:^|\/)(?:test|tests|bench|scripts|build|node_modules)\/|\.test\.|\.tsbuildinfo$/;
 const faults = [];
 

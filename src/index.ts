@@ -34,6 +34,7 @@ export type {
   ReleaseOptions,
 } from './runtime/interfaces.ts';
 export type { MigrateOptions } from './runtime/migrations.ts';
+export { type NativeState, nativeState } from './runtime/native.ts';
 export type { TransportOptions } from './runtime/options.ts';
 export { type OpenOptions, QuicStream, type WaitOptions } from './runtime/stream.ts';
 export type { StreamDeadline } from './runtime/stream-deadline.ts';

@@ -3,6 +3,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { devCertCommand } from './commands/dev-cert.ts';
 import { getCommand } from './commands/get.ts';
+import { nativeCommand } from './commands/native.ts';
 import { perfCommand } from './commands/perf.ts';
 import { qlogCommand } from './commands/qlog.ts';
 import { serveCommand } from './commands/serve.ts';
@@ -33,8 +34,15 @@ function program(): Command {
     .version(packageVersion(), '-V, --version', 'print the version')
     .helpCommand('help [command]', 'print help for a command')
     .addOption(new Option('--verbose', 'print the stack of errors'));
-  for (const command of [serveCommand(), getCommand(), perfCommand(), devCertCommand(), qlogCommand()])
-    root.addCommand(command);
+  const commands = [
+    serveCommand(),
+    getCommand(),
+    perfCommand(),
+    devCertCommand(),
+    qlogCommand(),
+    nativeCommand(),
+  ];
+  for (const command of commands) root.addCommand(command);
   prepare(root);
   root.addHelpText('after', AFTER_HELP);
   return root;
@@ -94,5 +102,6 @@ Environment:
   SSLKEYLOGFILE  file to which the secrets of connections are appended (NSS key log)
   QLOGDIR        directory for the qlog of each connection (see "quayside qlog")
   NO_COLOR       no colours
+  QUAYSIDE_NATIVE  0: without the addon; a path: that addon
 
 Exit codes: 0 done, 1 failed, 2 wrong use, 130 interrupted.`;

@@ -6,6 +6,7 @@ import { dgramSockets } from '../udp/dgram-socket.ts';
 import { nodeClock } from '../udp/node-clock.ts';
 import type { SocketFactory } from '../udp/socket.ts';
 import type { Clock } from '../util/clock.ts';
+import { nativeState } from './native.ts';
 
 export interface Environment {
   clock: Clock;
@@ -14,7 +15,8 @@ export interface Environment {
   provider: CryptoProvider;
 }
 
-/** The process's own clock, sockets over node:dgram, the system's randomness, node:crypto. */
+/** The process's own clock, sockets over node:dgram, the system's randomness; node:crypto, with the addon if there is one. */
 export function nodeEnvironment(): Environment {
-  return { clock: nodeClock, sockets: dgramSockets, random: nodeRandom(), provider: nodeProvider };
+  const provider = nativeState().provider ?? nodeProvider;
+  return { clock: nodeClock, sockets: dgramSockets, random: nodeRandom(), provider };
 }
