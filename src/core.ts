@@ -19,6 +19,7 @@ export { MAX_CONN_ID_LEN, MIN_CLIENT_INITIAL_LEN, PROTOCOL_VERSION } from './con
 export type { DatagramOptions } from './connection/datagram-options.ts';
 export type { DatagramFate, DatagramNotice } from './connection/datagrams.ts';
 export type { ConnectionEvent } from './connection/events.ts';
+export { externalKey } from './connection/external-key.ts';
 export {
   CONGESTION_CONTROL_NAMES,
   CoreConfig,
@@ -29,6 +30,7 @@ export type { PathState } from './connection/path.ts';
 export type { PathEvent } from './connection/path-events.ts';
 export type { SessionOptions } from './connection/session-options.ts';
 export type { ReadResult, StreamChunk, StreamDirection } from './connection/streams/streams.ts';
+export type { CryptoOptions } from './connection/tls-options.ts';
 export { nodeProvider } from './crypto/node-provider.ts';
 export { nodeRandom } from './crypto/node-random.ts';
 export type { CryptoProvider, PrivateKey, RandomSource } from './crypto/provider.ts';

@@ -1,6 +1,12 @@
 // How a connection ends: CONNECTION_CLOSE, the closing and draining periods (RFC 9000 §10.2), and who said why.
 
-import { type QuicError, quicError, TransportErrorCode, transportErrorName } from '../errors.ts';
+import {
+  CRYPTO_ERROR_BASE,
+  type QuicError,
+  quicError,
+  TransportErrorCode,
+  transportErrorName,
+} from '../errors.ts';
 import type { Frame } from '../wire/frame-reader.ts';
 import { FRAME } from '../wire/frame-table.ts';
 import { writeConnectionClose } from '../wire/frame-writer.ts';
@@ -173,8 +179,13 @@ function remoteError(isApplication: boolean, errorCode: bigint, reason: string):
     return quicError('ERR_QUIC_CONNECTION_REFUSED', { errorCode, reason, type: 'transport', remote: true });
   }
   const name = transportErrorName(errorCode);
-  const message = `The peer closed the connection: ${name}${reason === '' ? '' : `: ${printable(reason)}`}`;
-  return quicError('ERR_QUIC_TRANSPORT_ERROR', {
+  const said = `${name}${reason === '' ? '' : `: ${printable(reason)}`}`;
+  // RFC 9001 §4.8: a TLS alert of the peer.
+  const isAlert = errorCode >= BigInt(CRYPTO_ERROR_BASE) && errorCode < BigInt(CRYPTO_ERROR_BASE + 0x100);
+  const message = isAlert
+    ? `The peer ended the TLS handshake: ${said}`
+    : `The peer closed the connection: ${said}`;
+  return quicError(isAlert ? 'ERR_QUIC_TLS_FAIL' : 'ERR_QUIC_TRANSPORT_ERROR', {
     errorCode,
     reason,
     message,

@@ -190,7 +190,7 @@ export interface ConnectionConfig {
   handshakeTimeout: number;
   /** Bytes sent per byte received before the peer's address is validated (RFC 9000 §8.1). Default 3. */
   maxAmplificationFactor: number;
-  /** Sends a reserved transport parameter (RFC 9000 §18.1). Default true. */
+  /** Sends a reserved transport parameter and lists a reserved version (RFC 9000 §18.1, §15). Default true. */
   grease: boolean;
   /** Collect what happened to streams for `nextNotice`; whoever sets it drains them. */
   streamNotices: boolean;

@@ -17,7 +17,7 @@ export type ConnectionEvent =
       serverName: string | null;
       ocspResponse: Uint8Array | null;
     }
-  /** Waits for `answerSignature`; only for keys that are marked as external. */
+  /** Waits for `answerSignature`; only for keys made by `externalKey`. */
   | { type: 'sign'; key: PrivateKey; scheme: number; content: Uint8Array }
   /** The TLS handshake is complete (RFC 9001 §4.1.1). */
   | { type: 'established' }

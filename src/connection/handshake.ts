@@ -208,7 +208,8 @@ export class Handshake {
         });
         return;
       case 'sign':
-        this.answerSignature(parts.config.provider.sign(event.key, event.scheme, event.content), now);
+        if (event.key.isExternal) parts.emit(event);
+        else this.answerSignature(parts.config.provider.sign(event.key, event.scheme, event.content), now);
         return;
       case 'complete':
         this.isComplete = true;

@@ -51,7 +51,7 @@ export interface CoreOptions extends SessionOptions, CryptoOptions {
   readonly requireClientCertificate?: boolean;
   /** Client: asks for a stapled OCSP response, which comes with the 'verify' event. Default false. */
   readonly requestOcsp?: boolean;
-  /** Sends a reserved transport parameter (RFC 9000 §18.1). Default true. */
+  /** Sends a reserved transport parameter and lists a reserved version (RFC 9000 §18.1, §15). Default true. */
   readonly grease?: boolean;
   /** Silence until the connection ends without a word; 0 for never. The smaller of both sides' counts. Default 0. */
   readonly maxIdleTimeout?: number;

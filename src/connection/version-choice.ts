@@ -10,6 +10,7 @@ import { PacketType } from '../wire/packet-type.ts';
 import { decodeTransportParameters, type TransportParameters } from '../wire/transport-parameters.ts';
 import {
   isReservedVersion,
+  reservedVersion,
   reservedVersionInfo,
   VERSION_1,
   type VersionInfo,
@@ -64,14 +65,21 @@ export class VersionChoice {
     initial.setReceiveKeys(isServer ? client : server);
   }
 
-  /** What version_information says (RFC 9368 §3); undefined while nothing but version 1 is thought of. */
+  /**
+   * What version_information says (RFC 9368 §3); undefined while nothing but version 1 is thought of, except that whoever
+   * greases shows peers from the beginning that there may be more.
+   */
   get information(): VersionInformation | undefined {
     const chosen = this.#parts.header.version.version;
     const isPlain = this.#offered.length === 1 && chosen === VERSION_1.version && !this.#restarted;
-    if (isPlain && !(this.#parts.isServer && this.#parts.remoteParameters.versionInformation))
-      return undefined;
+    const { isServer, remoteParameters, config } = this.#parts;
+    if (isPlain && !(isServer ? remoteParameters.versionInformation : config.grease)) return undefined;
     const available = this.#offered.includes(chosen) ? this.#offered : [chosen, ...this.#offered];
-    return { chosen, available };
+    if (!config.grease) return { chosen, available };
+    // RFC 9368 §3: reserved versions may stand among the others, and are ignored.
+    const place = config.random.integer(available.length + 1);
+    const reserved = reservedVersion(config.random.integer(2 ** 32), chosen);
+    return { chosen, available: [...available.slice(0, place), reserved, ...available.slice(place)] };
   }
 
   /** Client: the session that a first flight of this version may resume (RFC 9369 §5). */

@@ -150,6 +150,8 @@ export interface PrivateKey {
   readonly kind: KeyKind;
   /** The TLS SignatureScheme codes this key can make, preferred first. */
   readonly schemes: readonly number[];
+  /** The secret is kept elsewhere: somebody outside signs, the provider cannot. */
+  readonly isExternal?: true;
 }
 
 /** A public key for TLS signatures. */

@@ -11,7 +11,7 @@ import {
   writeLongHeader,
   writeRetryWithoutTag,
 } from '../wire/header.ts';
-import type { VersionInfo } from '../wire/versions.ts';
+import { reservedVersion, type VersionInfo } from '../wire/versions.ts';
 import { Writer } from '../wire/writer.ts';
 
 /**
@@ -25,8 +25,7 @@ export function writeVersionNegotiation(
   versions: readonly number[],
   random: RandomSource,
 ): number {
-  let reserved = ((random.integer(2 ** 32) & 0xf0f0_f0f0) | 0x0a0a_0a0a) >>> 0;
-  if (reserved === seen.version) reserved = (reserved ^ 0x1000_0000) >>> 0;
+  const reserved = reservedVersion(random.integer(2 ** 32), seen.version);
   const place = random.integer(versions.length + 1);
   const list = [...versions.slice(0, place), reserved, ...versions.slice(place)];
   return encodeVersionNegotiation(out, random.integer(64), seen.sourceId, seen.destinationId, list);

@@ -63,6 +63,12 @@ export function reservedVersionInfo(version: number): VersionInfo | undefined {
   return isReservedVersion(version) ? { ...VERSION_1, version, name: 'reserved' } : undefined;
 }
 
+/** A reserved version made of any 32 bits, other than `except` (RFC 9000 §15). */
+export function reservedVersion(bits: number, except: number): number {
+  const version = ((bits & 0xf0f0_f0f0) | 0x0a0a_0a0a) >>> 0;
+  return version === except ? (version ^ 0x1000_0000) >>> 0 : version;
+}
+
 /** Whether the number has the form 0x?a?a?a?a, reserved to exercise version negotiation. RFC 9000 §15. */
 export function isReservedVersion(version: number): boolean {
   return (version & 0x0f0f_0f0f) >>> 0 === 0x0a0a_0a0a;

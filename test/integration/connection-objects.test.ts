@@ -184,7 +184,7 @@ test('C92 C97 a transport that ends a connection is the cause of closed and of w
     const target = { host: '127.0.0.1', port: listener.port };
     const wrong = { alpn: 'other', ca: identity.caPem, serverName: 'localhost' };
     await assert.rejects(connect(target, wrong), {
-      code: 'ERR_QUIC_TRANSPORT_ERROR',
+      code: 'ERR_QUIC_TLS_FAIL',
       type: 'transport',
       errorCode: 0x178n,
       remote: true,

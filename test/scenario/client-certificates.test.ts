@@ -64,7 +64,7 @@ scenario(
     pair.runUntil(() => pair.client.closer.remote !== null);
     assert.equal(pair.client.closer.remote?.errorCode, 0x174n);
     assert.equal(pair.server?.closer.local?.errorCode, 0x174n);
-    assert.equal(pair.client.closer.error?.code, 'ERR_QUIC_TRANSPORT_ERROR');
+    assert.equal(pair.client.closer.error?.code, 'ERR_QUIC_TLS_FAIL');
     pair.pair.runUntilIdle();
   },
 );

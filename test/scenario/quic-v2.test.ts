@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
+import type { ConnectionCore } from '../../src/connection/connection.ts';
 import { TransportError, TransportErrorCode } from '../../src/errors.ts';
 import { dropRate } from '../../src/sim/scenarios.ts';
 import { decodeSession, encodeSession } from '../../src/tls/session.ts';
 import { encodeVersionNegotiation, PacketHeader, PacketType, readHeader } from '../../src/wire/header.ts';
 import { decodeTransportParameters, encodeTransportParameters } from '../../src/wire/transport-parameters.ts';
-import { VERSION_2 } from '../../src/wire/versions.ts';
+import { isReservedVersion, VERSION_2 } from '../../src/wire/versions.ts';
 import { type PairOptions, TestPair } from '../support/core-pair.ts';
 import { scenario } from '../support/scenario.ts';
 import { SessionStage } from '../support/session-stage.ts';
@@ -40,6 +41,14 @@ function makePair(
     client: { version, versions: client, ...options.client },
     server: { version, versions: server, ...options.server },
   });
+}
+
+/** What a side was told about the peer's versions, without the reserved ones. */
+function informationOf(side: ConnectionCore | null): { chosen: number; available: number[] } | undefined {
+  const { versionInformation } = side?.remoteParameters ?? {};
+  if (versionInformation === undefined) return undefined;
+  const { chosen, available } = versionInformation;
+  return { chosen, available: available.filter((version) => !isReservedVersion(version)) };
 }
 
 /** Hands the client a Version Negotiation packet of the server that it asked. */
@@ -86,8 +95,8 @@ scenario(
     for (const [version, type] of [...seen.client, ...seen.server])
       if (type === PacketType.HANDSHAKE) assert.equal(version, V2);
     assert.equal(pair.client.header.version.version, V2);
-    assert.deepEqual(pair.client.remoteParameters.versionInformation, { chosen: V2, available: [V2, V1] });
-    assert.deepEqual(pair.server?.remoteParameters.versionInformation, { chosen: V1, available: [V2, V1] });
+    assert.deepEqual(informationOf(pair.client), { chosen: V2, available: [V2, V1] });
+    assert.deepEqual(informationOf(pair.server), { chosen: V1, available: [V2, V1] });
     pair.close();
   },
 );
@@ -105,11 +114,31 @@ scenario(
     const both = makePair({ seed }, [V2, V1], [V1], V1);
     both.fetch([1024]);
     assert.equal(both.client.header.version.version, V1);
-    assert.deepEqual(both.client.remoteParameters.versionInformation, { chosen: V1, available: [V1] });
-    const plain = makePair({ seed }, [V1], [V1]);
+    assert.deepEqual(informationOf(both.client), { chosen: V1, available: [V1] });
+    const silent = { client: { grease: false }, server: { grease: false } };
+    const plain = makePair({ seed, ...silent }, [V1], [V1]);
     plain.fetch([1024]);
     assert.equal(plain.client.remoteParameters.versionInformation, undefined);
     assert.equal(plain.server?.remoteParameters.versionInformation, undefined);
+  },
+);
+
+scenario(
+  'C29 RFC 9368 §3 version_information lists one reserved version by default, none without grease',
+  (seed) => {
+    for (const versions of [[V1], [V2, V1]]) {
+      for (const grease of [true, false]) {
+        const pair = makePair({ seed, client: { grease }, server: { grease } }, versions, versions, V1);
+        pair.fetch([1024]);
+        for (const side of [pair.client, pair.server]) {
+          const { chosen, available = [] } = side?.remoteParameters.versionInformation ?? {};
+          const reserved = available.filter(isReservedVersion);
+          assert.equal(reserved.length, grease ? 1 : 0);
+          assert.ok(chosen === undefined || available.includes(chosen));
+        }
+        assert.equal(pair.client.header.version.version, versions[0]);
+      }
+    }
   },
 );
 
@@ -143,8 +172,8 @@ scenario(
     pair.fetch([1024]);
     assert.equal(pair.client.header.version.version, V2);
     assert.deepEqual(seen.client[0], [V1, PacketType.INITIAL]);
-    assert.deepEqual(pair.client.remoteParameters.versionInformation, { chosen: V2, available: [V2] });
-    assert.deepEqual(pair.server?.remoteParameters.versionInformation, { chosen: V2, available: [V1, V2] });
+    assert.deepEqual(informationOf(pair.client), { chosen: V2, available: [V2] });
+    assert.deepEqual(informationOf(pair.server), { chosen: V2, available: [V1, V2] });
   },
 );
 

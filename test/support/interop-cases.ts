@@ -175,7 +175,7 @@ export function furtherCases({ kind, files, skip, large, small }: CaseOptions): 
   }, async () => {
     await withPeerServer(kind, files, {}, async (peer) => {
       await assert.rejects(connectTo(peer, { alpn: 'nobody' }), {
-        code: 'ERR_QUIC_TRANSPORT_ERROR',
+        code: 'ERR_QUIC_TLS_FAIL',
         errorCode: 0x178n,
         remote: true,
       });

@@ -17,7 +17,7 @@ test('options have dashes, and what helps is said', () => {
     describeError(new QuicError('ERR_QUIC_CERTIFICATE_UNKNOWN_ISSUER')),
     /--ca <file>.*--pin <hash>/,
   );
-  const alpn = new QuicError('ERR_QUIC_TRANSPORT_ERROR', {
+  const alpn = new QuicError('ERR_QUIC_TLS_FAIL', {
     type: 'transport',
     errorCode: 0x178,
     remote: true,

@@ -1,6 +1,7 @@
 /** Choices of the handshake by the options of the public core, and what it says about them. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { externalKey } from '../../../src/connection/external-key.ts';
 import { CoreConfig, type CoreOptions } from '../../../src/connection/parse-config.ts';
 import { nodeProvider } from '../../../src/crypto/node-provider.ts';
 import { ApiLink } from '../../support/api-link.ts';
@@ -115,5 +116,60 @@ describe('Connection: the handshake', () => {
     assert.throws(call(32, ''), { code: 'ERR_OUT_OF_RANGE' });
     assert.throws(call(32, 'x'.repeat(250)), { code: 'ERR_OUT_OF_RANGE' });
     assert.equal(server.exportKeyingMaterial(8160, 'x'.repeat(249)).length, 8160);
+  });
+});
+
+describe('Connection: keys that are kept elsewhere', () => {
+  const real = coreIdentity();
+  const [leaf] = real.certificates;
+  const identity = { certificates: real.certificates, key: externalKey(leaf as Uint8Array) };
+
+  test('C20 a server waits for a signature from outside, and goes on with it', () => {
+    const link = new ApiLink({ server: { identity } });
+    link.flush();
+    const asked = link.serverEvents.find((event) => event.type === 'sign');
+    assert.ok(asked?.type === 'sign' && !link.client.isEstablished);
+    link.advance(300);
+    assert.ok(!link.client.isEstablished);
+    link.server.answerSignature(nodeProvider.sign(real.key, asked.scheme, asked.content), link.now);
+    link.flush();
+    link.advance(50);
+    assert.ok(link.client.isEstablished && link.server.isEstablished);
+    // Late answers are ignored.
+    link.server.answerSignature(null, link.now);
+    assert.ok(!link.server.isDraining);
+  });
+
+  test('C20 a client signs with such a key too', () => {
+    const link = new ApiLink({ client: { identity }, server: { requireClientCertificate: true } });
+    link.flush();
+    const asked = link.clientEvents.find((event) => event.type === 'sign');
+    assert.ok(asked?.type === 'sign');
+    link.client.answerSignature(nodeProvider.sign(real.key, asked.scheme, asked.content), link.now);
+    link.flush();
+    link.server.answerVerification(null, link.now);
+    link.flush();
+    link.advance(50);
+    assert.ok(link.server.isEstablished && link.server.peerCertificate);
+  });
+
+  test('C20 no signature, or a wrong one, fails the handshake with the alert at the other side', () => {
+    for (const [signature, code] of [
+      [null, 0x150n],
+      [new Uint8Array(64), 0x133n],
+    ] as const) {
+      const link = new ApiLink({ server: { identity } });
+      link.flush();
+      link.server.answerSignature(signature, link.now);
+      link.flush();
+      const failed = link.serverEvents.find((event) => event.type === 'closing');
+      assert.ok(failed?.type === 'closing');
+      assert.deepEqual([failed.error.code, failed.error.errorCode], ['ERR_QUIC_TLS_FAIL', code]);
+      const told = link.clientEvents.find((event) => event.type === 'closing');
+      assert.ok(told?.type === 'closing');
+      assert.deepEqual([told.error.code, told.error.errorCode], ['ERR_QUIC_TLS_FAIL', code]);
+      // C99 C92: who said it differs.
+      assert.equal(told.error.remote === failed.error.remote, false);
+    }
   });
 });
