@@ -1,6 +1,7 @@
 // The program: its commands, its help, and how it ends. One line for each error, and an exit code; see errors.ts.
 
 import { Command, CommanderError, Option } from 'commander';
+import { cidCommand } from './commands/cid.ts';
 import { devCertCommand } from './commands/dev-cert.ts';
 import { getCommand } from './commands/get.ts';
 import { nativeCommand } from './commands/native.ts';
@@ -39,6 +40,7 @@ function program(): Command {
     getCommand(),
     perfCommand(),
     devCertCommand(),
+    cidCommand(),
     qlogCommand(),
     nativeCommand(),
   ];

@@ -47,12 +47,17 @@ export function parseBytes(text: string): number {
 }
 
 /** A whole number from 1 to a million. */
-export function parseCount(text: string): number {
-  const count = Number(text);
-  if (!/^\d+$/.test(text) || count < 1 || count > 1_000_000) {
-    throw new InvalidArgumentError('Allowed are whole numbers from 1 to 1000000.');
-  }
-  return count;
+export const parseCount: (text: string) => number = (text) => parseWhole(1, 1_000_000)(text);
+
+/** A whole number within bounds. */
+export function parseWhole(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < least || value > most) {
+      throw new InvalidArgumentError(`Allowed are whole numbers from ${least} to ${most}.`);
+    }
+    return value;
+  };
 }
 
 /** Seconds, above 0 and up to a day, as milliseconds. */

@@ -26,7 +26,7 @@ export const DROP_REASONS = [
   'unknown-id',
   /** A 0-RTT packet before its Initial. */
   'early-zero-rtt',
-  /** For another shard, and nobody takes it there. */
+  /** For another server, or for another shard and nobody takes it there. */
   'foreign-id',
   /** Nobody listens. */
   'not-accepting',

@@ -12,6 +12,11 @@ export interface ConnectionIdGenerator {
   generate(): Uint8Array;
   /** The shard (worker or process, 0 to 31) that the id at `start` belongs to; `length` bytes are there. */
   shardOf(bytes: Uint8Array, start: number): number;
+  /**
+   * Whether the id at `start` names this server. Where it does not, a packet lost its way, and a reset would end a
+   * connection that lives elsewhere (RFC 9000 §21.11). Absent: ids name no server.
+   */
+  isOurs?(bytes: Uint8Array, start: number): boolean;
 }
 
 /** Random ids, the shard in the low 5 bits of byte 0. */
@@ -28,8 +33,7 @@ export class RandomIds implements ConnectionIdGenerator {
   constructor(random: RandomSource, length: number = DEFAULT_ID_LENGTH, shard: number | null = null) {
     if (!Number.isInteger(length) || length < MIN_ID_LENGTH || length > 20)
       throw outOfRange('connectionIdLength', `>= ${MIN_ID_LENGTH} && <= 20`, length);
-    if (shard !== null && (!Number.isInteger(shard) || shard < 0 || shard >= SHARDS))
-      throw outOfRange('shard', `>= 0 && < ${SHARDS}`, shard);
+    checkShard(shard);
     this.length = length;
     this.#random = random;
     this.#shard = shard;
@@ -45,6 +49,12 @@ export class RandomIds implements ConnectionIdGenerator {
   shardOf(bytes: Uint8Array, start: number): number {
     return bytes[start] & SHARD_MASK;
   }
+}
+
+/** Throws RangeError ERR_OUT_OF_RANGE. */
+export function checkShard(shard: number | null): void {
+  if (shard !== null && (!Number.isInteger(shard) || shard < 0 || shard >= SHARDS))
+    throw outOfRange('shard', `>= 0 && < ${SHARDS}`, shard);
 }
 
 /** Shards that one byte 0 can tell apart. */

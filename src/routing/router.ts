@@ -265,6 +265,8 @@ export class Router<C> {
     if (this.#options.statelessReset === false) return this.#drop('unknown-id');
     if (bytes.length <= MIN_RESET_LENGTH) return this.#drop('too-small');
     if (!this.#answers.isAllowed('stateless-reset', now)) return this.#drop('answer-limited');
+    // Asked within the limit: it may cost decryption.
+    if (this.#options.ids.isOurs?.(bytes, 1) === false) return this.#drop('foreign-id');
     const size = this.#answers.statelessReset(copyBytes(bytes, 1, 1 + this.#idLength), bytes.length);
     return this.#reply('stateless-reset', size);
   }

@@ -1,5 +1,6 @@
 // What an endpoint can be told when it is made.
 
+import type { ConnectionIds } from '../routing/connection-ids.ts';
 import type { AddressValidation } from '../routing/router-options.ts';
 import type { Environment } from './environment.ts';
 
@@ -16,8 +17,10 @@ export interface EndpointOptions {
   tokenKey?: Uint8Array;
   /** QUIC versions, preferred first: 1, and 0x6b3343cf for version 2 (RFC 9369). Default 1 alone. */
   versions?: readonly number[];
-  /** Bytes of our connection ids, 4 to 20. Default 8. */
+  /** Bytes of our connection ids where they are random, 4 to 20. Default 8. */
   connectionIdLength?: number;
+  /** Connection ids that a load balancer routes by (QUIC-LB), or a generator. Default random ones. */
+  connectionIds?: ConnectionIds;
   /** Kernel buffers to ask for, bytes. Default 4 MiB. */
   receiveBufferSize?: number;
   sendBufferSize?: number;
@@ -34,6 +37,7 @@ export const ENDPOINT_OPTION_NAMES: readonly string[] = [
   'tokenKey',
   'versions',
   'connectionIdLength',
+  'connectionIds',
   'receiveBufferSize',
   'sendBufferSize',
   'environment',

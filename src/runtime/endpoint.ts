@@ -5,7 +5,7 @@ import { ConnectionCore } from '../connection/connection.ts';
 import type { ConnectionEvent } from '../connection/events.ts';
 import { parseVersion, parseVersions } from '../connection/version-options.ts';
 import { invalidArgValue, type QuicError, quicError } from '../errors.ts';
-import { RandomIds } from '../routing/id-generator.ts';
+import { parseConnectionIds } from '../routing/connection-ids.ts';
 import type { Incoming } from '../routing/incoming.ts';
 import { ResetTokens } from '../routing/reset-tokens.ts';
 import { Router } from '../routing/router.ts';
@@ -57,7 +57,6 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
     checkOptionNames(options, OPTION_NAMES, 'options');
     this.environment = options.environment ?? nodeEnvironment();
     const { clock, random, provider } = this.environment;
-    const idLength = integer('connectionIdLength', options.connectionIdLength, 4, 20, 8);
     const validation = options.addressValidation ?? 'never';
     if (validation !== 'never' && validation !== 'always') {
       throw invalidArgValue('addressValidation', validation, "must be 'never' or 'always'");
@@ -70,7 +69,7 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
       provider,
       random,
       versions: this.#versions,
-      ids: new RandomIds(random, idLength),
+      ids: parseConnectionIds(options, random),
       resetTokens: new ResetTokens(provider, options.resetSecret ?? randomBytes(random, 32)),
       tokens: this.#tokens,
       addressValidation: validation,

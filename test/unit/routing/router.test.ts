@@ -4,6 +4,7 @@ import { nodeProvider } from '../../../src/crypto/node-provider.ts';
 import { seededRandom } from '../../../src/crypto/random.ts';
 import { RandomIds } from '../../../src/routing/id-generator.ts';
 import { MAX_CLOSING_RECORDS } from '../../../src/routing/limits.ts';
+import { QuicLbIds } from '../../../src/routing/quic-lb-ids.ts';
 import { ResetTokens } from '../../../src/routing/reset-tokens.ts';
 import {
   CLIENT,
@@ -218,6 +219,16 @@ describe('shards', () => {
     assert.equal(route(router, shortPacket(ids.generate())).kind, 'reply');
     assert.equal(route(router, clientInitial({ dcid: theirs })).kind, 'incoming');
     assert.equal(route(makeRouter({ ids, shard: 3 }), shortPacket(theirs)).reason, 'foreign-id');
+  });
+
+  test('L77 RFC 9000 §21.11 an id that names another server is never answered, one that names ours is', () => {
+    for (const key of [undefined, new Uint8Array(16).fill(7)]) {
+      const made = (serverId: string) => new QuicLbIds({ serverId, key, nonceLength: 6 }, seededRandom(1));
+      const router = makeRouter({ ids: made('01') });
+      assert.equal(route(router, shortPacket(made('02').generate())).reason, 'foreign-id');
+      assert.equal(route(router, shortPacket(made('01').generate())).kind, 'reply');
+      assert.equal(router.counters.dropped['foreign-id'], 1);
+    }
   });
 
   test('an outlet that throws harms nobody', () => {
