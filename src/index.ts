@@ -36,6 +36,7 @@ export type {
 export type { MigrateOptions } from './runtime/migrations.ts';
 export { type NativeState, nativeState } from './runtime/native.ts';
 export type { TransportOptions } from './runtime/options.ts';
+export type { PathStats, QuicPath } from './runtime/path.ts';
 export { type OpenOptions, QuicStream, type WaitOptions } from './runtime/stream.ts';
 export type { StreamDeadline } from './runtime/stream-deadline.ts';
 export type { EarlyDataState, ExternalPsk } from './tls/engine.ts';

@@ -14,6 +14,7 @@ import { DatagramChannel } from './datagrams.ts';
 import { abortable, type Deferred, defer } from './deferred.ts';
 import type { ConnectionOwner, DrivenConnection } from './driven-connection.ts';
 import { type MigrateOptions, Migrations } from './migrations.ts';
+import type { QuicPath } from './path.ts';
 import type { HandshakeQuestions } from './questions.ts';
 import { type OpenOptions, QuicStream, type StreamHost, type WaitOptions } from './stream.ts';
 
@@ -193,15 +194,29 @@ export class QuicConnection extends ConnectionFacts implements ConnectionOwner, 
   }
 
   /**
-   * Client: opens another socket and moves there, in the midst of whatever goes on (RFC 9000 §9). Resolves when the server
-   * was heard there; `localAddress` tells the new address at once.
+   * Client: opens another socket and moves there, in the midst of whatever goes on (RFC 9000 §9), once the handshake is
+   * confirmed. Resolves when the server was heard there; `localAddress` tells the new address as soon as it is used.
    *
    * Rejects with ERR_QUIC_MIGRATION_FAILED if nothing comes back (the connection returns to the old path then),
-   * ERR_QUIC_INVALID_STATE on a server, before the handshake is confirmed, or if the server does not allow it,
+   * ERR_QUIC_INVALID_STATE on a server, on a closed connection, or if the server does not allow it,
    * ERR_QUIC_OUT_OF_IDENTIFIERS while the server has no spare connection id for us, and ERR_QUIC_BIND.
    */
   migrate(options: MigrateOptions = {}): Promise<void> {
     return this.#migrations.migrate(options);
+  }
+
+  /**
+   * Client: opens another socket and asks whether the server answers there, while everything goes on where it was. Resolves
+   * with the path, which stays: where the active one falls silent, the connection goes on over one that still answers.
+   * Rejects as `migrate` does. To be removed by `close()` of the path.
+   */
+  addPath(options: MigrateOptions = {}): Promise<QuicPath> {
+    return this.#migrations.add(options);
+  }
+
+  /** All paths, in the order in which they came; the one with `isActive` carries everything but probes. */
+  get paths(): QuicPath[] {
+    return this.#migrations.paths;
   }
 
   /** Is told once what happens to each path of the connection. */

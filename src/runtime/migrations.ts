@@ -1,11 +1,13 @@
 // A connection's changes of address as its user sees them: a socket for the new one, the core's move, and how it ended.
 
 import type { ConnectionEvent } from '../connection/events.ts';
+import type { Path } from '../connection/path.ts';
 import type { PathEvent } from '../connection/path-events.ts';
 import { quicError } from '../errors.ts';
 import { type SocketAddress, sameAddress } from '../util/address.ts';
 import { type Deferred, defer } from './deferred.ts';
 import type { DrivenConnection } from './driven-connection.ts';
+import { type PathMoves, QuicPath } from './path.ts';
 
 export interface MigrateOptions {
   /** IP address to send from. Default: what the system chooses. */
@@ -15,9 +17,11 @@ export interface MigrateOptions {
 }
 
 /** Bytes do not wait for the outcome of a move: they go over the new path at once. */
-export class Migrations {
+export class Migrations implements PathMoves {
   readonly #driven: DrivenConnection;
   readonly #now: () => number;
+  readonly #known: WeakMap<Path, QuicPath> = new WeakMap();
+  readonly #confirmed: Deferred<void> = defer();
   readonly #waiting: { local: SocketAddress; remote: SocketAddress; done: Deferred<void> }[] = [];
   /** Hears of every path; what it throws is not caught. */
   onPathEvent: ((event: PathEvent) => void) | null = null;
@@ -25,42 +29,87 @@ export class Migrations {
   constructor(driven: DrivenConnection, now: () => number) {
     this.#driven = driven;
     this.#now = now;
+    this.#confirmed.promise.catch(() => {});
+  }
+
+  /** All paths of the connection, in the order in which they came. */
+  get paths(): QuicPath[] {
+    return this.#driven.core.paths.all.map((path) => this.#pathOf(path));
   }
 
   /** Opens a socket and moves there. */
   async migrate(options: MigrateOptions): Promise<void> {
-    const { core } = this.#driven;
-    if (core.isServer || !core.state.isOpen || !core.handshake.isConfirmed) {
-      const message = core.isServer ? 'a server cannot migrate' : 'the connection is not ready to migrate';
-      throw quicError('ERR_QUIC_INVALID_STATE', { message });
-    }
-    const local = await this.#driven.bindTowards(core.paths.active.remote, {
-      ...(options.localAddress === undefined ? {} : { address: options.localAddress }),
-      ...(options.localPort === undefined ? {} : { port: options.localPort }),
-    });
-    await this.moveTo(local);
+    const local = await this.#bind(options);
+    await this.#go(local, this.#driven.core.paths.active.remote, 'migrate');
   }
 
-  /** Moves to an address that the endpoint is bound to. */
-  async moveTo(local: SocketAddress): Promise<void> {
+  /** Opens a socket and asks whether the server answers there; everything else stays as it is. */
+  async add(options: MigrateOptions): Promise<QuicPath> {
+    const local = await this.#bind(options);
+    const { paths } = this.#driven.core;
+    const { remote } = paths.active;
+    await this.#go(local, remote, 'probePath');
+    const path = paths.find(local, remote);
+    if (path === null) throw quicError('ERR_QUIC_MIGRATION_FAILED');
+    return this.#pathOf(path);
+  }
+
+  async use(path: Path): Promise<void> {
+    await this.#ready();
+    await this.#go(path.local, path.remote, 'migrate');
+  }
+
+  close(path: Path): void {
+    this.#driven.core.paths.close(path);
+    this.#driven.touch();
+  }
+
+  /** RFC 9000 §9: nobody moves before the handshake is confirmed. */
+  async #ready(): Promise<void> {
     const { core } = this.#driven;
-    const { remote } = core.paths.active;
+    if (core.isServer) throw quicError('ERR_QUIC_INVALID_STATE', { message: 'a server cannot migrate' });
+    if (!core.state.isOpen) {
+      throw quicError('ERR_QUIC_INVALID_STATE', { message: 'the connection is closed' });
+    }
+    if (!core.handshake.isConfirmed) await this.#confirmed.promise;
+  }
+
+  async #bind({ localAddress, localPort }: MigrateOptions): Promise<SocketAddress> {
+    await this.#ready();
+    return this.#driven.bindTowards(this.#driven.core.paths.active.remote, {
+      ...(localAddress === undefined ? {} : { address: localAddress }),
+      ...(localPort === undefined ? {} : { port: localPort }),
+    });
+  }
+
+  /** Resolves when the server was heard between these addresses. */
+  async #go(local: SocketAddress, remote: SocketAddress, how: 'migrate' | 'probePath'): Promise<void> {
+    const { core } = this.#driven;
     try {
-      core.migration.migrate(local, remote, this.#now());
+      core.migration[how](local, remote, this.#now());
     } catch (error) {
-      this.#driven.releaseSocket(local);
+      // A socket that a path uses stays.
+      this.#release(local);
       throw error;
     }
-    if (core.paths.active.state !== 'validated') {
-      const done = defer<void>();
-      this.#waiting.push({ local, remote, done });
-      this.#driven.touch();
-      await done.promise;
-    } else this.#driven.touch();
+    this.#driven.touch();
+    if (core.paths.find(local, remote)?.state === 'validated') return;
+    const done = defer<void>();
+    this.#waiting.push({ local, remote, done });
+    await done.promise;
+  }
+
+  #pathOf(path: Path): QuicPath {
+    const known = this.#known.get(path) ?? new QuicPath(this.#driven.core, path, this);
+    this.#known.set(path, known);
+    return known;
   }
 
   onEvent(event: ConnectionEvent): void {
     switch (event.type) {
+      case 'confirmed':
+        this.#confirmed.resolve();
+        return;
       case 'preferred-address':
         void this.#follow(event.ipv4, event.ipv6).catch(() => {});
         return;
@@ -85,6 +134,7 @@ export class Migrations {
 
   /** The connection is over. */
   end(error: Error): void {
+    this.#confirmed.reject(error);
     for (const { done } of this.#waiting.splice(0)) done.reject(error);
   }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import {
   type ConnectOptions,
   connect,
@@ -8,6 +9,7 @@ import {
   type QuicConnection,
   QuicEndpoint,
   type QuicListener,
+  type QuicPath,
 } from '../../src/index.ts';
 import { makeTestIdentity } from '../support/certificates.ts';
 import { until } from '../support/interop.ts';
@@ -162,3 +164,44 @@ async function freePort(): Promise<number> {
   await endpoint.close();
   return port;
 }
+
+test('C77 a client adds paths, uses one, and removes them; their sockets go with them', async () => {
+  await withPair({}, async ({ client, server }) => {
+    const [first] = client.paths;
+    assert.ok(first?.isActive);
+    const added = await client.addPath();
+    const { port } = added.localAddress;
+    assert.notEqual(port, first.localAddress.port);
+    assert.deepEqual([added.state, added.isActive], ['validated', false]);
+    assert.equal(client.localAddress.port, first.localAddress.port, 'probing does not move');
+    assert.deepEqual(client.paths, [first, added]);
+    assert.ok(added.stats.packetsReceived > 0 && added.stats.mtu >= 1200);
+    await until(() => server.paths.length === 2);
+
+    await added.use();
+    await fetch(client);
+    assert.equal(client.localAddress.port, port);
+    assert.equal(server.remoteAddress.port, port);
+    assert.ok(added.isActive && added.stats.bytesReceived > SIZE);
+    assert.throws(() => added.close(), { code: 'ERR_QUIC_INVALID_STATE' });
+
+    await first.use();
+    await until(() => server.remoteAddress.port === first.localAddress.port);
+    added.close();
+    added.close();
+    assert.equal(added.state, 'closed');
+    assert.deepEqual(client.paths, [first]);
+    await assert.rejects(added.use(), { code: 'ERR_QUIC_INVALID_STATE' });
+    // The socket is free again once the system has what was sent over it.
+    let again: QuicPath | null = null;
+    const options = { localAddress: '127.0.0.1', localPort: port };
+    for (let turns = 0; again === null && turns < 100; turns++) {
+      await setTimeout(10);
+      again = await client.addPath(options).catch(() => null);
+    }
+    assert.equal(again?.localAddress.port, port);
+    await fetch(client);
+    await assert.rejects(server.addPath(), { code: 'ERR_QUIC_INVALID_STATE' });
+    await assert.rejects(server.paths[0]?.use() ?? Promise.resolve(), { code: 'ERR_QUIC_INVALID_STATE' });
+  });
+});
