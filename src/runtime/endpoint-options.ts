@@ -24,6 +24,10 @@ export interface EndpointOptions {
   /** Kernel buffers to ask for, bytes. Default 4 MiB. */
   receiveBufferSize?: number;
   sendBufferSize?: number;
+  /** Shares address and port with other sockets that ask for the same, also of other processes. Default false. */
+  reusePort?: boolean;
+  /** Milliseconds between looks for local addresses that came or went. Default 1000. */
+  interfaceInterval?: number;
   /** Clock, sockets, randomness: for the virtual network. Default the process's own. */
   environment?: Environment;
 }
@@ -40,5 +44,7 @@ export const ENDPOINT_OPTION_NAMES: readonly string[] = [
   'connectionIds',
   'receiveBufferSize',
   'sendBufferSize',
+  'reusePort',
+  'interfaceInterval',
   'environment',
 ];

@@ -4,10 +4,11 @@
 import { quicError } from '../errors.ts';
 import { type DatagramSocket, type SocketFactory, systemErrorCode } from '../udp/socket.ts';
 import { SocketPool, type SocketPoolOwner } from '../udp/socket-pool.ts';
-import { InterfaceWatcher } from '../udp/watch-interfaces.ts';
+import { InterfaceWatcher, WATCH_INTERVAL } from '../udp/watch-interfaces.ts';
 import { isLoopback, type SocketAddress, sameAddress } from '../util/address.ts';
 import { type BoundInterface, Interfaces } from './interfaces.ts';
 import type { Loop } from './loop.ts';
+import { boolean, integer } from './options.ts';
 
 /** Where to bind. */
 export interface BindPlace {
@@ -21,6 +22,8 @@ export interface BindPlace {
 export interface SocketsOptions extends BindPlace {
   receiveBufferSize?: number;
   sendBufferSize?: number;
+  reusePort?: boolean;
+  interfaceInterval?: number;
 }
 
 /** Who is told what the sockets say. */
@@ -51,18 +54,24 @@ export class EndpointSockets implements SocketPoolOwner {
   #own: OwnPlace | null = null;
   #isClosed = false;
   #isConnected = false;
+  #hasWarned = false;
   /** Sockets that clients moved to. */
   readonly #added: Set<DatagramSocket> = new Set();
   /** Sockets of preferred addresses. */
   readonly #extra: DatagramSocket[] = [];
 
   constructor(factory: SocketFactory, options: SocketsOptions, owner: SocketsOwner) {
-    const { receiveBufferSize, sendBufferSize } = options;
+    const receiveBufferSize = size('receiveBufferSize', options.receiveBufferSize);
+    const sendBufferSize = size('sendBufferSize', options.sendBufferSize);
+    const reusePort = boolean('reusePort', options.reusePort, false);
+    if (reusePort && !factory.capabilities.reusePort)
+      throw quicError('ERR_QUIC_UNSUPPORTED', { reason: 'reusePort, in this Node.js or on this system' });
+    const interval = integer('interfaceInterval', options.interfaceInterval, 10, 2 ** 31 - 1, WATCH_INTERVAL);
     const { clock } = owner.loop;
     this.#options = options;
     this.#owner = owner;
-    this.#pool = new SocketPool(factory, { receiveBufferSize, sendBufferSize }, clock, this);
-    this.#watcher = new InterfaceWatcher(clock, factory);
+    this.#pool = new SocketPool(factory, { receiveBufferSize, sendBufferSize, reusePort }, clock, this);
+    this.#watcher = new InterfaceWatcher(clock, factory, interval);
     this.interfaces = new Interfaces(this.#pool, this.#watcher);
   }
 
@@ -189,6 +198,7 @@ export class EndpointSockets implements SocketPoolOwner {
       owner.onDatagram(socket, bytes, from, to, ecn, now);
     };
     socket.onDatagram = (bytes, from, to, ecn) => owner.loop.receive(bytes, from, to, ecn, sink);
+    this.#warn(socket);
     socket.onWritable = () => owner.onSocketWritable();
     socket.onError = (error) => {
       if (LOST_ADDRESS.has(systemErrorCode(error))) this.#watcher.hint();
@@ -200,10 +210,46 @@ export class EndpointSockets implements SocketPoolOwner {
     return this.#owner.addressesInUse();
   }
 
+  /** Says once what to do where the system gave smaller buffers than were asked for by option. */
+  #warn({ counters }: DatagramSocket): void {
+    if (this.#hasWarned) return;
+    const short = BUFFERS.find(
+      ({ option, asked, granted }) =>
+        this.#options[option] !== undefined && counters[granted] > 0 && counters[granted] < counters[asked],
+    );
+    if (short === undefined) return;
+    this.#hasWarned = true;
+    const { option, asked, granted, setting } = short;
+    const fix = process.platform === 'linux' ? `: sysctl -w ${setting}=${counters[asked]}` : '';
+    process.emitWarning(
+      `The system gave ${counters[granted]} of the ${counters[asked]} bytes of ${option}; raise its limit${fix}`,
+      { type: 'QuaysideWarning', code: 'QUAYSIDE_SOCKET_BUFFER' },
+    );
+  }
+
   async #leave(own: OwnPlace | null): Promise<void> {
     const bound = await own?.bound.catch(() => null);
     await bound?.release({ drain: Infinity });
   }
+}
+
+const BUFFERS = [
+  {
+    option: 'receiveBufferSize',
+    asked: 'receiveBufferAsked',
+    granted: 'receiveBufferGranted',
+    setting: 'net.core.rmem_max',
+  },
+  {
+    option: 'sendBufferSize',
+    asked: 'sendBufferAsked',
+    granted: 'sendBufferGranted',
+    setting: 'net.core.wmem_max',
+  },
+] as const;
+
+function size(name: string, value: number | undefined): number | undefined {
+  return value === undefined ? undefined : integer(name, value, 1, 2 ** 31 - 1, 1);
 }
 
 interface OwnPlace {

@@ -262,26 +262,31 @@ function closeQuietly(socket: Socket | null): void {
 
 /** Asks for large kernel buffers. Linux cuts the wish silently to net.core.rmem_max; others refuse it, so ask for less then. */
 function setBuffers(socket: Socket, options: SocketOptions, counters: SocketCounters): void {
-  const asked = options.receiveBufferSize ?? DEFAULT_BUFFER;
-  counters.receiveBufferAsked = asked;
-  askFor(asked, (size) => socket.setRecvBufferSize(size));
-  askFor(options.sendBufferSize ?? DEFAULT_BUFFER, (size) => socket.setSendBufferSize(size));
+  counters.receiveBufferAsked = options.receiveBufferSize ?? DEFAULT_BUFFER;
+  counters.sendBufferAsked = options.sendBufferSize ?? DEFAULT_BUFFER;
+  askFor(counters.receiveBufferAsked, (size) => socket.setRecvBufferSize(size));
+  askFor(counters.sendBufferAsked, (size) => socket.setSendBufferSize(size));
+  counters.receiveBufferGranted = granted(() => socket.getRecvBufferSize());
+  counters.sendBufferGranted = granted(() => socket.getSendBufferSize());
+}
+
+function granted(ask: () => number): number {
   try {
-    const granted = socket.getRecvBufferSize();
     // Linux counts its own bookkeeping in and tells twice the size.
-    counters.receiveBufferGranted = process.platform === 'linux' ? granted / 2 : granted;
+    return process.platform === 'linux' ? ask() / 2 : ask();
   } catch {
-    counters.receiveBufferGranted = 0;
+    return 0;
   }
 }
 
 function askFor(size: number, set: (size: number) => void): void {
-  for (let wish = size; wish >= SMALLEST_BUFFER; wish = Math.floor(wish / 2)) {
+  for (let wish = size; ; wish = Math.floor(wish / 2)) {
     try {
       set(wish);
       return;
     } catch {
       // Too much for this system: half of it, then.
+      if (wish < SMALLEST_BUFFER) return;
     }
   }
 }

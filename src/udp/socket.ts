@@ -92,6 +92,9 @@ export interface SocketCounters {
   /** Bytes of kernel receive buffer that were asked for and granted; granted is 0 where it is unknown. */
   receiveBufferAsked: number;
   receiveBufferGranted: number;
+  /** The same for the send buffer. */
+  sendBufferAsked: number;
+  sendBufferGranted: number;
 }
 
 export function newSocketCounters(): SocketCounters {
@@ -105,6 +108,8 @@ export function newSocketCounters(): SocketCounters {
     queueFull: 0,
     receiveBufferAsked: 0,
     receiveBufferGranted: 0,
+    sendBufferAsked: 0,
+    sendBufferGranted: 0,
   };
 }
 
