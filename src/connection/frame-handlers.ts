@@ -85,8 +85,8 @@ HANDLERS[FRAME.NEW_CONNECTION_ID] = (parts, frame, bytes) => {
   return remoteIds.changes !== before;
 };
 
-HANDLERS[FRAME.RETIRE_CONNECTION_ID] = (parts, frame, bytes, { dcidStart, dcidLength }) => {
-  const isNews = parts.localIds.onRetire(frame, bytes, dcidStart, dcidLength);
+HANDLERS[FRAME.RETIRE_CONNECTION_ID] = (parts, frame, bytes, { dcidStart, dcidLength, now }) => {
+  const isNews = parts.localIds.onRetire(frame, bytes, dcidStart, dcidLength, now);
   if (isNews) parts.paths.onLocalIdRetired(Number(frame.sequence));
   return isNews;
 };

@@ -4,6 +4,13 @@
 import type { PacketKeys } from '../crypto/packet-keys.ts';
 import type { Opener, Sealer } from '../crypto/provider.ts';
 import { TransportError, TransportErrorCode } from '../errors.ts';
+import { TokenBucket } from '../util/token-bucket.ts';
+
+/** Key updates of the peer that are followed at once; each makes us derive keys for two directions. */
+export const MAX_KEY_UPDATES = 1000;
+
+/** Key updates of the peer in a second beyond that. */
+export const MAX_KEY_UPDATES_PER_SECOND = 100;
 
 export class KeyPhases {
   /** The phase bit of packets that we send. */
@@ -31,6 +38,7 @@ export class KeyPhases {
   #firstReceived = 0;
   #ackSent = true;
   #failures = 0;
+  #updates: TokenBucket | null = null;
 
   constructor(send: PacketKeys) {
     this.#sendKeys = send;
@@ -107,6 +115,7 @@ export class KeyPhases {
         'key update before the last one was acknowledged',
       );
     }
+    if (!answersOurs) this.#countUpdate(now);
     this.#advanceReceive(next, packetNumber, now, keepFor);
     if (answersOurs) return 'opened';
     this.#advanceSend();
@@ -137,6 +146,13 @@ export class KeyPhases {
     if (now < this.deadline) return;
     this.deadline = Number.POSITIVE_INFINITY;
     this.#previous = null;
+  }
+
+  /** A peer that waits for acknowledgements keeps the rules, and can still make us do little else (RFC 9001 §6.2). */
+  #countUpdate(now: number): void {
+    this.#updates ??= new TokenBucket({ perSecond: MAX_KEY_UPDATES_PER_SECOND, burst: MAX_KEY_UPDATES });
+    if (this.#updates.take(now)) return;
+    throw new TransportError(TransportErrorCode.KEY_UPDATE_ERROR, 0, 'key updates without end');
   }
 
   #advanceSend(): void {

@@ -4,6 +4,7 @@
 import type { RandomSource } from '../crypto/provider.ts';
 import { quicError, TransportError, TransportErrorCode } from '../errors.ts';
 import { equal } from '../util/bytes.ts';
+import { TokenBucket } from '../util/token-bucket.ts';
 import type { Frame } from '../wire/frame-reader.ts';
 import { FRAME } from '../wire/frame-table.ts';
 import { writeNewConnectionId } from '../wire/frame-writer.ts';
@@ -11,8 +12,11 @@ import type { ConnectionIdSource } from './config.ts';
 import type { ConnectionEvent } from './events.ts';
 import { type PacketBuilder, type SendingPart, TokenKind } from './part.ts';
 
-/** Ids that a peer may retire on one connection: a peer that retires for ever makes us issue for ever. */
+/** Ids that a peer may retire at once: a peer that retires without end makes us issue without end. */
 export const MAX_RETIREMENTS = 10_000;
+
+/** Ids that a peer may retire in a second beyond that, for as long as the connection lives. */
+export const MAX_RETIREMENTS_PER_SECOND = 10;
 
 interface LocalId {
   sequence: number;
@@ -26,7 +30,7 @@ export class LocalIds implements SendingPart {
   #peerLimit = 2;
   #nextSequence = 1;
   #retirePriorTo = 0;
-  #retirements = 0;
+  #retirements: TokenBucket | null = null;
   readonly #ids: LocalId[];
   readonly #retired: Uint8Array[] = [];
   readonly #source: ConnectionIdSource | undefined;
@@ -149,7 +153,7 @@ export class LocalIds implements SendingPart {
   }
 
   /** RETIRE_CONNECTION_ID (RFC 9000 §19.16). `used` is the id that the packet with the frame was sent to. */
-  onRetire(frame: Frame, bytes: Uint8Array, usedStart: number, usedLength: number): boolean {
+  onRetire(frame: Frame, bytes: Uint8Array, usedStart: number, usedLength: number, now: number): boolean {
     const sequence = frame.sequence;
     if (sequence >= this.#nextSequence) throw violation('retires an id that was never issued');
     if (this.isZeroLength) throw violation('retires a zero-length id');
@@ -158,8 +162,8 @@ export class LocalIds implements SendingPart {
     const id = this.#ids[at] as LocalId;
     if (sameBytes(id.connectionId, bytes, usedStart, usedLength))
       throw violation('retires the id it was sent to');
-    // A peer that retires for ever makes us issue for ever.
-    if (++this.#retirements > MAX_RETIREMENTS) throw violation('retires ids without end');
+    this.#retirements ??= new TokenBucket({ perSecond: MAX_RETIREMENTS_PER_SECOND, burst: MAX_RETIREMENTS });
+    if (!this.#retirements.take(now)) throw violation('retires ids without end');
     this.#ids.splice(at, 1);
     if (this.#retired.length < MAX_RETIRED_KEPT) this.#retired.push(id.connectionId);
     this.#emit({ type: 'id-retired', connectionId: id.connectionId });

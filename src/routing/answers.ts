@@ -3,15 +3,15 @@
 import type { CryptoProvider, RandomSource } from '../crypto/provider.ts';
 import type { SocketAddress } from '../util/address.ts';
 import { copyBytes } from '../util/bytes.ts';
+import { type RateLimit, TokenBucket } from '../util/token-bucket.ts';
 import type { PacketHeader } from '../wire/header.ts';
 import type { VersionInfo } from '../wire/versions.ts';
 import type { RouterCounters } from './counters.ts';
 import { openInitial } from './initial-check.ts';
-import { ANSWER_LIMITS, type AnswerKind, type AnswerLimit } from './limits.ts';
+import { ANSWER_LIMITS, type AnswerKind } from './limits.ts';
 import { type ResetTokens, writeStatelessReset } from './reset-tokens.ts';
 import type { RoutedIds } from './routed-ids.ts';
 import { writeRefusal, writeRetry, writeVersionNegotiation } from './stateless-answers.ts';
-import { TokenBucket } from './token-bucket.ts';
 import type { TokenProvider } from './tokens.ts';
 
 export interface AnswerParts {
@@ -33,7 +33,7 @@ export class Answers {
     parts: AnswerParts,
     ids: RoutedIds,
     counters: RouterCounters,
-    limits: Partial<Record<AnswerKind, AnswerLimit>>,
+    limits: Partial<Record<AnswerKind, RateLimit>>,
   ) {
     this.#parts = parts;
     this.#ids = ids;

@@ -1,5 +1,7 @@
 // Named limits of the routing part: everything here that a stranger can make us store or send has its number in this file.
 
+import type { RateLimit } from '../util/token-bucket.ts';
+
 /** Incoming connections that nobody decided about yet; further ones are dropped silently. */
 export const MAX_PENDING_INCOMING = 1024;
 
@@ -23,7 +25,7 @@ export const MAX_CLOSING_RECORDS = 16_384;
 export const MAX_REMEMBERED_TOKENS = 4096;
 
 /** Answers to datagrams of strangers, per second and in one burst, for the whole endpoint. */
-export const ANSWER_LIMITS: Readonly<Record<AnswerKind, AnswerLimit>> = {
+export const ANSWER_LIMITS: Readonly<Record<AnswerKind, RateLimit>> = {
   'version-negotiation': { perSecond: 1000, burst: 1000 },
   // High, because under a flood the way in for honest clients is a Retry.
   retry: { perSecond: 20_000, burst: 5000 },
@@ -33,8 +35,3 @@ export const ANSWER_LIMITS: Readonly<Record<AnswerKind, AnswerLimit>> = {
 
 /** What a router says to those it knows nothing about. */
 export type AnswerKind = 'version-negotiation' | 'retry' | 'stateless-reset' | 'refusal';
-
-export interface AnswerLimit {
-  readonly perSecond: number;
-  readonly burst: number;
-}

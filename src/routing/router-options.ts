@@ -2,8 +2,9 @@
 
 import type { CryptoProvider, RandomSource } from '../crypto/provider.ts';
 import type { SocketAddress } from '../util/address.ts';
+import type { RateLimit } from '../util/token-bucket.ts';
 import type { ConnectionIdGenerator } from './id-generator.ts';
-import type { AnswerKind, AnswerLimit } from './limits.ts';
+import type { AnswerKind } from './limits.ts';
 import type { ResetTokens } from './reset-tokens.ts';
 import type { TokenProvider } from './tokens.ts';
 
@@ -24,7 +25,7 @@ export interface RouterOptions {
   /** Default `MAX_PENDING_INCOMING`. */
   maxPendingIncoming?: number;
   /** Default `ANSWER_LIMITS`. */
-  answerLimits?: Partial<Record<AnswerKind, AnswerLimit>>;
+  answerLimits?: Partial<Record<AnswerKind, RateLimit>>;
   /** Our shard; packets for ids of other shards go to `onForeignId` and are never answered. Default null: no shards. */
   shard?: number | null;
   onForeignId?: ((bytes: Uint8Array, from: SocketAddress, to: SocketAddress, shard: number) => void) | null;

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { DEFAULT_TRANSPORT_CONFIG } from '../../src/connection/config.ts';
-import { MAX_RETIREMENTS } from '../../src/connection/local-ids.ts';
+import { MAX_RETIREMENTS, MAX_RETIREMENTS_PER_SECOND } from '../../src/connection/local-ids.ts';
 import { MAX_PATHS } from '../../src/connection/paths.ts';
 import { RETIREMENTS_PER_ID } from '../../src/connection/remote-ids.ts';
 import { TransportErrorCode } from '../../src/errors.ts';
@@ -109,7 +109,7 @@ test('T3 RFC 9000 §19.16 a peer that retires every id at once is given up', () 
   };
   let before = 0;
   let retired = 0;
-  while (core.state.isOpen && retired <= MAX_RETIREMENTS + 10) {
+  while (core.state.isOpen && retired < 2 * MAX_RETIREMENTS) {
     if (retired === 1000) before = heapUsed();
     const oldest = ids.shift();
     assert.ok(oldest, 'a new id for every retired one');
@@ -119,7 +119,9 @@ test('T3 RFC 9000 §19.16 a peer that retires every id at once is given up', () 
     assert.ok(ids.length <= 4, `${ids.length} ids at once`);
   }
   assert.equal(attack.closedWith, PROTOCOL_VIOLATION);
-  assert.equal(retired, MAX_RETIREMENTS + 1);
+  // A hundred in a second are ten times too many.
+  const most = MAX_RETIREMENTS / (1 - MAX_RETIREMENTS_PER_SECOND / 100);
+  assert.ok(retired > MAX_RETIREMENTS && retired <= most + 1, `${retired} retirements`);
   assert.ok(heapUsed() - before < 2 * 2 ** 20);
 });
 

@@ -6,6 +6,7 @@ import { writeResetStreamAt } from '../../src/wire/frame-writer.ts';
 import { Reader } from '../../src/wire/reader.ts';
 import { Writer } from '../../src/wire/writer.ts';
 import { TestPair } from '../support/core-pair.ts';
+import { SessionStage } from '../support/session-stage.ts';
 
 const AT = { resetStreamAt: true };
 
@@ -146,3 +147,44 @@ test('C56 frames against the rules are refused', () => {
   assert.throws(() => inject(pair, 6, 1, 9, 5), { code: 0x06 });
   assert.throws(() => inject(pair, 3, 1, 9, 5), { code: 0x05 });
 });
+
+for (const support of [true, false]) {
+  test(`C56 C26 after rejected 0-RTT ${support ? 'the promised beginning of a stream arrives, then the reset' : 'a server without the extension gets a plain reset'}`, () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const stage = new SessionStage();
+      const both = { clientTransport: AT, serverTransport: AT };
+      const session = stage.first({ seed, ...both });
+      const loss = seed % 2 === 0 ? 0 : 0.1;
+      const link = { delay: 10, loss, lossBurst: 2 };
+      const pair = stage.pair({
+        seed,
+        session,
+        earlyData: true,
+        clientTransport: AT,
+        serverTransport: { resetStreamAt: support },
+        onEarlyData: 'reject',
+        scenario: { toServer: link, toClient: link },
+      });
+      const { streams } = pair.client;
+      const id = streams.openStream('uni') as number;
+      const answer = pair.onServer;
+      const found = reader(pair, id);
+      const read = pair.onServer;
+      pair.onServer = (server, now) => {
+        answer?.(server, now);
+        read?.(server, now);
+      };
+      assert.equal(streams.streamSend(id, content.subarray(0, 9000), false), 9000);
+      const size = 1 + ((seed * 7919) % 9000);
+      assert.equal(streams.streamResetAt(id, 0x41, size), true);
+      pair.wake();
+      pair.runUntil(() => found.code !== null);
+      assert.equal(pair.earlyData, 'rejected');
+      assert.equal(found.code, 0x41n);
+      assert.deepEqual(Uint8Array.from(found.bytes), content.subarray(0, found.bytes.length));
+      if (support) assert.ok(found.bytes.length >= size, `${found.bytes.length} of ${size}, seed ${seed}`);
+      assert.ok(pair.client.state.isOpen && pair.server?.state.isOpen);
+      pair.close();
+    }
+  });
+}

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { KeyPhases } from '../../../src/connection/key-phases.ts';
+import {
+  KeyPhases,
+  MAX_KEY_UPDATES,
+  MAX_KEY_UPDATES_PER_SECOND,
+} from '../../../src/connection/key-phases.ts';
 import { nodeProvider } from '../../../src/crypto/node-provider.ts';
 import { PacketKeys } from '../../../src/crypto/packet-keys.ts';
 import { INITIAL_SUITE } from '../../../src/crypto/suites.ts';
@@ -144,5 +148,33 @@ test('C24 RFC 9001 §6.6 forged packets of either phase fail, change nothing, an
   assert.throws(
     () => open(b, { ...forged, phase: 1 }),
     (error) => error instanceof TransportError && error.code === 0x0f,
+  );
+});
+
+/** One update of `a` that keeps to the rules, at this time. */
+function update(a: KeyPhases, b: KeyPhases, number: number, now: number): void {
+  assert.equal(a.initiate(), true);
+  assert.equal(open(b, seal(a, number), now), 'updated');
+  b.onAckSent(number);
+  a.onAcknowledged(number);
+  assert.equal(open(a, seal(b, number), now), 'opened');
+  a.onAckSent(number);
+  b.onAcknowledged(number);
+  a.onTimeout(now + 100);
+  b.onTimeout(now + 100);
+}
+
+test('C24 RFC 9001 §6.2 a peer that keeps the rules may update its keys often, but not without end', () => {
+  const [a, b] = ends();
+  exchange(a, b, 0);
+  const apart = 1000 / MAX_KEY_UPDATES_PER_SECOND;
+  let now = 0;
+  let number = 1;
+  for (let count = 0; count < 2 * MAX_KEY_UPDATES; count++, now += apart) update(a, b, number++, now);
+  assert.throws(
+    () => {
+      for (let count = 0; count < 2 * MAX_KEY_UPDATES; count++) update(a, b, number++, now);
+    },
+    (error) => error instanceof TransportError && error.code === 0x0e,
   );
 });

@@ -5,8 +5,8 @@ import { seededRandom } from '../../../src/crypto/random.ts';
 import { RandomIds } from '../../../src/routing/id-generator.ts';
 import { ResetTokens, writeStatelessReset } from '../../../src/routing/reset-tokens.ts';
 import { RoutedIds } from '../../../src/routing/routed-ids.ts';
-import { TokenBucket } from '../../../src/routing/token-bucket.ts';
 import { equal, toHex } from '../../../src/util/bytes.ts';
+import { TokenBucket } from '../../../src/util/token-bucket.ts';
 import { secret } from './support.ts';
 
 describe('generated ids', () => {

@@ -1,6 +1,9 @@
 // A rate limit: so many at once, so many per second after that. Owns arithmetic only; time comes with each call.
 
-import type { AnswerLimit } from './limits.ts';
+export interface RateLimit {
+  readonly perSecond: number;
+  readonly burst: number;
+}
 
 /** Starts full. */
 export class TokenBucket {
@@ -9,7 +12,7 @@ export class TokenBucket {
   #level: number;
   #filledAt = Number.NEGATIVE_INFINITY;
 
-  constructor(limit: AnswerLimit) {
+  constructor(limit: RateLimit) {
     this.#perMillisecond = limit.perSecond / 1000;
     this.#burst = limit.burst;
     this.#level = limit.burst;
