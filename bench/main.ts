@@ -1,139 +1,136 @@
 /**
- * `npm run bench`: this library beside the limit of the portable path and `@matrixai/quic`, interleaved in one run.
+ * `npm run bench [-- word … option …]`: this library beside its peers and the limits of the path, interleaved in one run.
+ * A word is a measurement (`download`, `throughput`, `handshakes` …), a subject (`quayside`, `quinn` …) or `peers` for all
+ * subjects; without words of a kind, all of that kind. Without any, everything.
  *
- *   --runs N       rounds of every measurement (default 7)
- *   --megabytes N  of each bulk transfer of ours (default 100; a tenth for @matrixai/quic)
- *   --json         one JSON object instead of tables
- *   --check        prints each ratio with its floor and exits 1 on a miss
+ *   --runs N         rounds (default 7)
+ *   --megabytes N    of a bulk transfer of the portable path (default 100); subjects that are faster get more
+ *   --quick          one round with little work: seconds, for a look or a profile
+ *   --cpu-prof DIR   a CPU profile of each process in Node.js
+ *   --json           one JSON object instead of tables
+ *   --check          says which floors were missed, and exits 1 if one was
+ *   --record         writes docs/performance.json, its chart, and the tables of docs/performance.md
+ *   --list           the words
  */
+import { mkdirSync } from 'node:fs';
+import { availableParallelism, cpus, release, type } from 'node:os';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type BenchFiles, makeBenchFiles } from './files.ts';
-import { measureJoinedPath } from './limits/joined-path.ts';
-import { MATRIXAI, measureGoodput, measureHandshakes, measureIdleMemory, QUAYSIDE } from './measure.ts';
+import { makeBenchFiles } from './files.ts';
+import { judge } from './floors.ts';
+import { type Amounts, MEASUREMENTS } from './measurements.ts';
+import { ProgressBar } from './progress.ts';
+import { record } from './record.ts';
+import { type Circumstances, describe, floorTable, resultTables } from './report.ts';
+import { run } from './run.ts';
+import { Medians } from './statistics.ts';
+import { SUBJECTS } from './subjects.ts';
 
-interface Row {
-  name: string;
-  unit: string;
-  values: number[];
-}
-
-interface Floor {
-  name: string;
-  value: number;
-  floor: number;
-  /** The value must not be above it, instead of not below. */
-  isCeiling: boolean;
-}
-
-const { values: options } = parseArgs({
+const { values: options, positionals: words } = parseArgs({
+  allowPositionals: true,
   options: {
-    runs: { type: 'string', default: '7' },
-    megabytes: { type: 'string', default: '100' },
+    runs: { type: 'string' },
+    megabytes: { type: 'string' },
+    quick: { type: 'boolean', default: false },
+    'cpu-prof': { type: 'string' },
     json: { type: 'boolean', default: false },
     check: { type: 'boolean', default: false },
+    record: { type: 'boolean', default: false },
+    list: { type: 'boolean', default: false },
   },
 });
 
-const files = makeBenchFiles();
-try {
-  const rows = await measure(files, count('runs', options.runs), count('megabytes', options.megabytes) * 1e6);
-  const floors = judge(rows);
-  if (options.json) console.log(JSON.stringify({ node: process.version, rows, floors }, null, 2));
-  else print(rows, floors);
-  if (options.check && floors.some(misses)) process.exitCode = 1;
-} finally {
-  files.remove();
-}
+const ALL_SUBJECTS = 'peers';
+
+if (options.list) list();
+else process.exitCode = await main();
 process.exit();
 
-async function measure(files: BenchFiles, runs: number, bytes: number): Promise<Record<string, Row>> {
-  const rows: Record<string, Row> = {};
-  const note = (key: string, name: string, unit: string, value: number): void => {
-    rows[key] ??= { name, unit, values: [] };
-    rows[key].values.push(value);
+async function main(): Promise<number> {
+  const rounds = count('runs', options.runs ?? (options.quick ? '1' : '7'));
+  const amounts = amountsOf();
+  const { subjects, measurements } = choose();
+  const profiles = options['cpu-prof'] === undefined ? null : resolve(options['cpu-prof']);
+  if (profiles !== null) mkdirSync(profiles, { recursive: true });
+  const files = makeBenchFiles();
+  const progress = new ProgressBar();
+  process.once('SIGINT', () => {
+    progress.stop();
+    files.remove();
+    process.exit(130);
+  });
+  try {
+    const results = await run({ subjects, measurements, rounds, amounts, profiles }, files, progress);
+    progress.stop();
+    const verdicts = judge(new Medians(results.results));
+    const circumstances = circumstancesOf(rounds);
+    if (options.json) {
+      console.log(JSON.stringify({ ...circumstances, ...results, floors: verdicts }, null, 2));
+    } else {
+      const look = options.quick ? '; a quick look with little work' : '';
+      console.log(
+        `${describe(circumstances)}${look}; medians (lowest to highest)\n\n${resultTables(results)}\n`,
+      );
+      const judged = verdicts.filter(({ value }) => options.check || value !== null);
+      if (judged.length > 0) console.log(floorTable(judged));
+    }
+    if (options.record) await record(circumstances, results, verdicts);
+    return options.check && verdicts.some(({ isMet }) => isMet === false) ? 1 : 0;
+  } finally {
+    progress.stop();
+    files.remove();
+  }
+}
+
+function choose() {
+  const subjectWords = new Set([ALL_SUBJECTS, ...SUBJECTS.map(({ name }) => name)]);
+  const chooses = (measurement: (typeof MEASUREMENTS)[number], word: string): boolean =>
+    measurement.name === word || measurement.words.includes(word);
+  const wrong = words.find(
+    (word) => !subjectWords.has(word) && !MEASUREMENTS.some((each) => chooses(each, word)),
+  );
+  if (wrong !== undefined) {
+    console.error(`bench: there is nothing called "${wrong}"; npm run bench -- --list says what there is`);
+    process.exit(2);
+  }
+  const chosenSubjects = SUBJECTS.filter(({ name }) => words.includes(name));
+  const chosenMeasurements = MEASUREMENTS.filter((each) => words.some((word) => chooses(each, word)));
+  return {
+    subjects: chosenSubjects.length === 0 || words.includes(ALL_SUBJECTS) ? SUBJECTS : chosenSubjects,
+    measurements: chosenMeasurements.length === 0 ? MEASUREMENTS : chosenMeasurements,
   };
-  for (let run = 1; run <= runs; run++) {
-    process.stderr.write(`round ${run} of ${runs}\n`);
-    const limit = await measureJoinedPath({ bytes });
-    note('limit', 'limit of the portable path', 'Mbit/s', limit.mbps);
-    note('limitSender', '… sender', 'CPU s/GB', limit.senderCpuPerGB);
-    note('limitReceiver', '… receiver', 'CPU s/GB', limit.receiverCpuPerGB);
-    const down = await measureGoodput(QUAYSIDE, files, 'download', bytes);
-    note('down', 'quayside, download', 'Mbit/s', down.mbps);
-    note('downSender', '… server', 'CPU s/GB', down.serverCpuPerGB);
-    note('downReceiver', '… client', 'CPU s/GB', down.clientCpuPerGB);
-    const up = await measureGoodput(QUAYSIDE, files, 'upload', bytes);
-    note('up', 'quayside, upload', 'Mbit/s', up.mbps);
-    note('upSender', '… client', 'CPU s/GB', up.clientCpuPerGB);
-    note('upReceiver', '… server', 'CPU s/GB', up.serverCpuPerGB);
-    const other = await measureGoodput(MATRIXAI, files, 'download', bytes / 10);
-    note('otherDown', '@matrixai/quic, download', 'Mbit/s', other.mbps);
-    const handshakes = await measureHandshakes(QUAYSIDE, files, 200);
-    note('handshakes', 'quayside, handshakes', 'per s', handshakes.perSecond);
-    note('handshakeServer', '… server', 'CPU ms', handshakes.serverCpu);
-    note('handshakeClient', '… client', 'CPU ms', handshakes.clientCpu);
-    note(
-      'otherHandshakes',
-      '@matrixai/quic, handshakes',
-      'per s',
-      (await measureHandshakes(MATRIXAI, files, 40)).perSecond,
-    );
-    note('idle', 'quayside, idle connection', 'KB', (await measureIdleMemory(QUAYSIDE, files, 1000)) / 1000);
-  }
-  return rows;
 }
 
-/** The floors of the project, as ratios of medians of one run. */
-function judge(rows: Record<string, Row>): Floor[] {
-  const ratio = (a: string, b: string) => median(rows[a].values) / median(rows[b].values);
-  const slower =
-    rows.down.values.length > 0 && median(rows.down.values) < median(rows.up.values) ? 'down' : 'up';
-  return [
-    {
-      name: 'goodput / limit of the portable path',
-      value: ratio(slower, 'limit'),
-      floor: 0.6,
-      isCeiling: false,
-    },
-    { name: 'goodput / @matrixai/quic', value: ratio('down', 'otherDown'), floor: 20, isCeiling: false },
-    {
-      name: 'handshakes / @matrixai/quic',
-      value: ratio('handshakes', 'otherHandshakes'),
-      floor: 8,
-      isCeiling: false,
-    },
-    { name: 'KB per idle connection', value: median(rows.idle.values), floor: 60, isCeiling: true },
-  ];
+function amountsOf(): Amounts {
+  const { quick } = options;
+  const megabytes = count('megabytes', options.megabytes ?? (quick ? '40' : '100'));
+  return {
+    bytes: megabytes * 1e6,
+    handshakes: quick ? 100 : 500,
+    requests: quick ? 500 : 4000,
+    datagrams: quick ? 5000 : 30_000,
+    connections: quick ? [100, 500] : [1000, 5000],
+    streams: quick ? 20_000 : 1_000_000,
+  };
 }
 
-function print(rows: Record<string, Row>, floors: Floor[]): void {
-  console.log(`Node ${process.version}, ${process.platform} ${process.arch}; median (lowest to highest)`);
-  for (const { name, unit, values } of Object.values(rows)) {
-    const [low, high] = [Math.min(...values), Math.max(...values)];
-    console.log(
-      `${name.padEnd(32)} ${show(median(values)).padStart(8)} ${unit.padEnd(9)} (${show(low)} to ${show(high)})`,
-    );
-  }
-  console.log();
-  for (const each of floors) {
-    const sign = misses(each) ? '✗' : '✓';
-    console.log(
-      `${sign} ${each.name}: ${show(each.value)} (${each.isCeiling ? 'at most' : 'at least'} ${each.floor})`,
-    );
-  }
+function circumstancesOf(rounds: number): Circumstances {
+  return {
+    date: new Date().toISOString().slice(0, 10),
+    node: process.version.slice(1),
+    system: `${type()} ${release()}`,
+    processor: cpus()[0]?.model.trim() ?? 'an unknown processor',
+    cores: availableParallelism(),
+    rounds,
+  };
 }
 
-function misses({ value, floor, isCeiling }: Floor): boolean {
-  return isCeiling ? value > floor : value < floor;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
-}
-
-function show(value: number): string {
-  return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2);
+function list(): void {
+  console.log('measurements');
+  for (const { name, words: more, title } of MEASUREMENTS)
+    console.log(`  ${[name, ...more].join(', ').padEnd(28)}${title}`);
+  console.log(`subjects (${ALL_SUBJECTS} for all)`);
+  for (const { name, title } of SUBJECTS) console.log(`  ${name.padEnd(28)}${title}`);
 }
 
 function count(name: string, text: string): number {

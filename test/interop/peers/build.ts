@@ -1,6 +1,6 @@
 /**
- * Makes the foreign peers of the interop tests ready: builds the Go and Rust programs into `build/peers/` when their
- * sources changed, and finds out whether quiche's package loads.
+ * Makes the foreign peers of the interop tests, and of the bench, ready: builds the Go and Rust programs into `build/peers/` (or
+ * `build/bench-peers/`) when their sources changed, and finds out whether quiche's package loads.
  *
  * Everything comes from distribution packages, offline: Debian's quic-go sources, Debian's crates. Where they are missing
  * and this process is root on a system with apt-get, they are installed. What cannot be had is reported, never thrown.
@@ -45,10 +45,16 @@ export function buildPeers(): Promise<PeerStatuses> {
   return built;
 }
 
+/** A folder with the peers' programs, one folder for each kind, and where they are built. */
+export interface PeerPlace {
+  readonly sources: string;
+  readonly cache: string;
+}
+
 /** The state of one peer, built where needed. `npm test` asks for quiche only, which compiles nothing. */
-export async function buildPeer(kind: PeerKind): Promise<PeerStatus> {
+export async function buildPeer(kind: PeerKind, place: PeerPlace = INTEROP): Promise<PeerStatus> {
   try {
-    const ready = await makers[kind]();
+    const ready = await makers[kind](place);
     return { available: true, ...ready };
   } catch (error) {
     return { available: false, reason: `${kind}: ${error instanceof Error ? error.message : String(error)}` };
@@ -68,13 +74,15 @@ interface Commands {
   readonly client: readonly string[];
 }
 
-const sources = join(process.cwd(), 'test', 'interop', 'peers');
-const cache = join(process.cwd(), 'build', 'peers');
+const INTEROP: PeerPlace = {
+  sources: join(process.cwd(), 'test', 'interop', 'peers'),
+  cache: join(process.cwd(), 'build', 'peers'),
+};
 const buildTimeout = 10 * 60_000;
 let built: Promise<PeerStatuses> | undefined;
 
-const makers: Record<PeerKind, () => Promise<Commands>> = {
-  'quic-go': async () => {
+const makers: Record<PeerKind, (place: PeerPlace) => Promise<Commands>> = {
+  'quic-go': async (place) => {
     const folder = '/usr/share/gocode';
     await needPackages([
       { name: 'golang-go', found: () => findProgram('go') !== null },
@@ -83,13 +91,13 @@ const makers: Record<PeerKind, () => Promise<Commands>> = {
         found: () => existsSync(join(folder, 'src/github.com/lucas-clemente/quic-go/interface.go')),
       },
     ]);
-    const program = join(cache, 'quic-go', 'quic-go-peer');
-    await whenChanged('quic-go', program, async (source) => {
+    const program = join(place.cache, 'quic-go', 'quic-go-peer');
+    await whenChanged('quic-go', place, program, async (source) => {
       const environment = {
         GO111MODULE: 'off',
         GOFLAGS: '',
         GOPATH: folder,
-        GOCACHE: join(cache, 'go-cache'),
+        GOCACHE: join(place.cache, 'go-cache'),
         GOTOOLCHAIN: 'local',
       };
       await run('go', ['build', '-o', program, '.'], source, environment);
@@ -97,7 +105,7 @@ const makers: Record<PeerKind, () => Promise<Commands>> = {
     return { server: [program, 'server'], client: [program, 'client'] };
   },
 
-  quinn: async () => {
+  quinn: async (place) => {
     const crate = (name: string) => (): boolean => {
       const registry = '/usr/share/cargo/registry';
       return existsSync(registry) && readdirSync(registry).some((folder) => folder.startsWith(name));
@@ -109,9 +117,9 @@ const makers: Record<PeerKind, () => Promise<Commands>> = {
       { name: 'librust-rustls-pemfile-dev', found: crate('rustls-pemfile-1.') },
       { name: 'librust-ring-dev', found: crate('ring-0.16.') },
     ]);
-    const folder = join(cache, 'quinn');
+    const folder = join(place.cache, 'quinn');
     const program = join(folder, 'target', 'release', 'quinn-peer');
-    await whenChanged('quinn', program, async (source) => {
+    await whenChanged('quinn', place, program, async (source) => {
       // A copy, as cargo writes its lock file beside the manifest.
       rmSync(join(folder, 'src'), { recursive: true, force: true });
       cpSync(source, folder, { recursive: true });
@@ -122,7 +130,7 @@ const makers: Record<PeerKind, () => Promise<Commands>> = {
     return { server: [program, 'server'], client: [program, 'client'] };
   },
 
-  quiche: async () => {
+  quiche: async ({ sources }) => {
     const probe = "await import('@matrixai/quic/native/quiche.js')";
     await run(process.execPath, ['--input-type=module', '--eval', probe], process.cwd());
     const script = (role: string): string[] => [process.execPath, join(sources, 'quiche', `${role}.mjs`)];
@@ -140,7 +148,7 @@ async function needPackages(packages: readonly Package[]): Promise<void> {
   const missing = (): string[] => packages.filter((one) => !one.found()).map((one) => one.name);
   if (missing().length === 0) return;
   if (process.getuid?.() === 0 && findProgram('apt-get') !== null) {
-    await withLock('apt', async () => {
+    await withLock(INTEROP.cache, 'apt', async () => {
       const wanted = missing();
       if (wanted.length === 0) return;
       const install = ['install', '--yes', '--no-install-recommends', ...wanted];
@@ -164,6 +172,7 @@ function findProgram(name: string): string | null {
 /** Calls `build` when the program is missing or was made from other sources. */
 async function whenChanged(
   kind: PeerKind,
+  { sources, cache }: PeerPlace,
   program: string,
   build: (source: string) => Promise<void>,
 ): Promise<void> {
@@ -173,7 +182,7 @@ async function whenChanged(
   const current = (): boolean =>
     existsSync(program) && existsSync(stamp) && readFileSync(stamp, 'utf8') === hash;
   if (current()) return;
-  await withLock(kind, async () => {
+  await withLock(cache, kind, async () => {
     if (current()) return;
     await build(source);
     writeFileSync(stamp, hash);
@@ -194,7 +203,7 @@ function hashFolder(folder: string): string {
 }
 
 /** One process at a time: test files run in processes of their own. A lock left by a dead one is taken over. */
-async function withLock(name: string, work: () => Promise<void>): Promise<void> {
+async function withLock(cache: string, name: string, work: () => Promise<void>): Promise<void> {
   mkdirSync(cache, { recursive: true });
   const lock = join(cache, `${name}.lock`);
   for (;;) {
