@@ -23,6 +23,7 @@ const checks = {
   floors: [node, 'scripts/check-floors.js'],
   sizes: [node, 'scripts/check-sizes.js'],
   documents: [node, 'scripts/generate-docs.js', '--check'],
+  'WebAssembly module': [node, 'scripts/build-wasm.js', '--check'],
   tree: [node, 'scripts/check-tree.js'],
 };
 

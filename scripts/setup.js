@@ -11,6 +11,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { wasmIsFresh } from './build-wasm.js';
 import { compile, distribution, stateOf } from './lib/compile.js';
 import { withLock } from './lib/lock.js';
 import { root } from './lib/root.js';
@@ -24,13 +25,15 @@ const lock = join(root, 'build', '.setup-lock');
 export function setUp({ build = false, force = false } = {}) {
   // Set while npm runs below: a `prepare` script that comes back here must not wait for its own parent.
   if (process.env.QUAYSIDE_SETTING_UP) return { errors: '' };
-  const ready = () => dependenciesAreReady() && (!build || (!force && stateOf(distribution).fresh));
+  const ready = () =>
+    dependenciesAreReady() && wasmIsFresh() && (!build || (!force && stateOf(distribution).fresh));
   if (ready()) return { errors: build ? stateOf(distribution).errors : '' };
   return withLock(
     lock,
     () => say('another process is setting up, waiting for it'),
     () => {
       if (!dependenciesAreReady()) installDependencies();
+      if (!wasmIsFresh()) compileWasm();
       if (!build) return { errors: '' };
       const state = stateOf(distribution);
       if (state.fresh && !force) return { errors: state.errors };
@@ -74,6 +77,14 @@ function installDependencies() {
     }
   }
   say(`installed in ${seconds(started)}`);
+}
+
+function compileWasm() {
+  const started = performance.now();
+  // In a process of its own: AssemblyScript answers in a promise, and those who set up wait here.
+  const run = spawnSync(process.execPath, [join(root, 'scripts/build-wasm.js')], { stdio: ['ignore', 2, 2] });
+  if (run.status !== 0) throw new Error('wasm/ could not be compiled: what is wrong stands above');
+  say(`compiled wasm/ in ${seconds(started)}`);
 }
 
 /** @param {string} command */

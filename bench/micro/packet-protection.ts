@@ -6,8 +6,9 @@
  * the whole process: it holds the collector's threads, which the wall clock does not show.
  */
 
+import { nodeOpener, nodeSealer } from '../../src/crypto/node-aead.ts';
 import { nodeProvider } from '../../src/crypto/node-provider.ts';
-import type { AeadName } from '../../src/crypto/provider.ts';
+import type { AeadName, CryptoProvider } from '../../src/crypto/provider.ts';
 
 const AEADS: readonly AeadName[] = ['aes-128-gcm', 'aes-256-gcm', 'chacha20-poly1305'];
 const PACKET_SIZES: readonly number[] = [64, 1200, 1452];
@@ -16,8 +17,14 @@ const HEADER_LENGTH = 13;
 const PACKET_NUMBER_OFFSET = 9;
 
 const rounds = Number(process.argv[2] ?? 21);
+const PROVIDERS: readonly Protection[] = [
+  nodeProvider,
+  { name: 'node:crypto alone', sealer: nodeSealer, opener: nodeOpener },
+];
 const rows: Row[] = AEADS.flatMap((aead) =>
-  PACKET_SIZES.flatMap((size) => [sealRow(aead, size), openRow(aead, size)]),
+  PROVIDERS.filter(({ name }) => name === 'node' || aead === 'chacha20-poly1305').flatMap((provider) =>
+    PACKET_SIZES.flatMap((size) => [sealRow(provider, aead, size), openRow(provider, aead, size)]),
+  ),
 );
 for (const row of rows) run(row);
 for (const row of rows) row.samples.length = 0;
@@ -34,6 +41,8 @@ console.table(
   ),
 );
 
+type Protection = Pick<CryptoProvider, 'name' | 'sealer' | 'opener'>;
+
 interface Row {
   readonly name: string;
   /** The work of one packet. */
@@ -42,11 +51,11 @@ interface Row {
   readonly samples: { wall: number; cpu: number }[];
 }
 
-function sealRow(aead: AeadName, size: number): Row {
-  const sealer = nodeProvider.sealer(aead, key(aead), new Uint8Array(12), key(aead));
+function sealRow(provider: Protection, aead: AeadName, size: number): Row {
+  const sealer = provider.sealer(aead, key(aead), new Uint8Array(12), key(aead));
   const buf = new Uint8Array(2048);
   return {
-    name: `${aead} seal ${size}`,
+    name: `${aead} seal ${size}, ${provider.name}`,
     samples: [],
     call: (packetNumber) => {
       buf[0] = 0x43;
@@ -55,15 +64,15 @@ function sealRow(aead: AeadName, size: number): Row {
   };
 }
 
-function openRow(aead: AeadName, size: number): Row {
-  const sealer = nodeProvider.sealer(aead, key(aead), new Uint8Array(12), key(aead));
-  const opener = nodeProvider.opener(aead, key(aead), new Uint8Array(12), key(aead));
+function openRow(provider: Protection, aead: AeadName, size: number): Row {
+  const sealer = provider.sealer(aead, key(aead), new Uint8Array(12), key(aead));
+  const opener = provider.opener(aead, key(aead), new Uint8Array(12), key(aead));
   const packet = new Uint8Array(size);
   packet[0] = 0x43;
   sealer.seal(packet, 0, PACKET_NUMBER_OFFSET, HEADER_LENGTH, size - 16, 1);
   const buf = new Uint8Array(2048);
   return {
-    name: `${aead} open ${size}`,
+    name: `${aead} open ${size}, ${provider.name}`,
     samples: [],
     call: () => {
       buf.set(packet);

@@ -17,13 +17,26 @@ import {
   verifyContent,
 } from './node-keys.ts';
 import type { CryptoProvider, HashName, HashState } from './provider.ts';
+import { CHACHA20_FIRST, CIPHER_SUITE_CODES } from './suites.ts';
+import { wasmChaCha20 } from './wasm-chacha20.ts';
 
 export { nodeRandom } from './node-random.ts';
 
 export const nodeProvider: CryptoProvider = {
   name: 'node',
-  sealer: nodeSealer,
-  opener: nodeOpener,
+  sealer: (aead, key, iv, headerKey) => {
+    const wasm = aead === 'chacha20-poly1305' ? wasmChaCha20() : null;
+    return wasm === null ? nodeSealer(aead, key, iv, headerKey) : wasm.sealer(key, iv, headerKey);
+  },
+  opener: (aead, key, iv, headerKey) => {
+    const wasm = aead === 'chacha20-poly1305' ? wasmChaCha20() : null;
+    return wasm === null ? nodeOpener(aead, key, iv, headerKey) : wasm.opener(key, iv, headerKey);
+  },
+  // Measured (bench/micro/packet-protection.ts): in WebAssembly ChaCha20 costs a third of any AEAD of node:crypto, where
+  // what costs is the cipher object for each packet; without WebAssembly AES is the cheaper one.
+  get cipherSuites() {
+    return wasmChaCha20() === null ? CIPHER_SUITE_CODES : CHACHA20_FIRST;
+  },
   hash: (name) => new NodeHash(name),
   hmac,
   // Looks for ML-KEM, which is not free: only when somebody asks.

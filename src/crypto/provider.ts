@@ -15,6 +15,12 @@ export interface CryptoProvider {
    */
   sealer(aead: AeadName, key: Uint8Array, iv: Uint8Array, headerKey: Uint8Array): Sealer;
 
+  /**
+   * TLS codes of all cipher suites, the one whose packets cost least first. A client offers them and a server chooses in
+   * this order unless it is told otherwise; without it AES-128, AES-256, ChaCha20.
+   */
+  readonly cipherSuites?: readonly number[];
+
   /** The receiving side of {@link sealer}. */
   opener(aead: AeadName, key: Uint8Array, iv: Uint8Array, headerKey: Uint8Array): Opener;
 

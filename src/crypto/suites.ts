@@ -23,8 +23,11 @@ export const CIPHER_SUITES: Readonly<Record<number, CipherSuite>> = {
   ),
 };
 
-/** All codes of the table, in the order in which a client offers them by default. */
+/** All codes of the table, in the order in which a client offers them where the provider has no other. */
 export const CIPHER_SUITE_CODES: readonly number[] = [0x1301, 0x1302, 0x1303];
+
+/** The order where AES has no hardware to run on, or only at a price. */
+export const CHACHA20_FIRST: readonly number[] = [0x1303, 0x1301, 0x1302];
 
 /** Protects Initial packets whatever the handshake will agree on (RFC 9001 §5.2). */
 export const INITIAL_SUITE: CipherSuite = CIPHER_SUITES[0x1301] as CipherSuite;

@@ -33,7 +33,7 @@ import { ticketSecret } from './key-schedule.ts';
 import { Level } from './level.ts';
 import { MAX_TICKET_LIFETIME, MAX_TICKETS } from './limits.ts';
 import { type HandshakeMessage, HandshakeType } from './messages.ts';
-import { checkPreferences, DEFAULT_CIPHER_SUITES, DEFAULT_GROUPS, NamedGroups } from './preferences.ts';
+import { checkPreferences, DEFAULT_GROUPS, defaultCipherSuites, NamedGroups } from './preferences.ts';
 import { allowsEarlyData, offeredPsks, type PskOffer } from './psk-offer.ts';
 import type { TlsSession } from './session.ts';
 import { DEFAULT_SIGNATURE_SCHEMES } from './signature-schemes.ts';
@@ -66,7 +66,7 @@ class TlsClient extends EngineBase<ClientState> {
     super('client', config, CLIENT_STATES, 'start');
     this.config = config;
     this.serverName = config.serverName;
-    const cipherSuites = config.cipherSuites ?? DEFAULT_CIPHER_SUITES;
+    const cipherSuites = config.cipherSuites ?? defaultCipherSuites(config.provider);
     const groups = config.groups ?? DEFAULT_GROUPS;
     checkPreferences(config.provider, cipherSuites, groups);
     this.psks = offeredPsks(config, cipherSuites);

@@ -22,8 +22,10 @@ export const DEFAULT_GROUPS: readonly number[] = [
   NamedGroups.SECP384R1,
 ];
 
-/** In order of preference. */
-export const DEFAULT_CIPHER_SUITES: readonly number[] = CIPHER_SUITE_CODES;
+/** In order of preference: what costs this side least. */
+export function defaultCipherSuites(provider: CryptoProvider): readonly number[] {
+  return provider.cipherSuites ?? CIPHER_SUITE_CODES;
+}
 
 /** A server's: the hybrid last, for clients that send a share of nothing else. */
 export function defaultServerGroups(provider: CryptoProvider): readonly number[] {

@@ -35,7 +35,7 @@ import { type EarlyStage, ticketSecret } from './key-schedule.ts';
 import { Level } from './level.ts';
 import { MAX_TICKET_LIFETIME, MAX_TICKETS } from './limits.ts';
 import { type HandshakeMessage, HandshakeType } from './messages.ts';
-import { checkPreferences, DEFAULT_CIPHER_SUITES, defaultServerGroups } from './preferences.ts';
+import { checkPreferences, defaultCipherSuites, defaultServerGroups } from './preferences.ts';
 import { checkBinder, earlyDataOffer, type SelectedPsk, selectPsk } from './psk-selection.ts';
 import {
   type ChosenGroup,
@@ -74,7 +74,7 @@ class TlsServer extends EngineBase<ServerState> {
   constructor(config: TlsServerConfig) {
     super('server', config, SERVER_STATES, 'wait-client-hello');
     this.config = config;
-    this.cipherSuites = config.cipherSuites ?? DEFAULT_CIPHER_SUITES;
+    this.cipherSuites = config.cipherSuites ?? defaultCipherSuites(config.provider);
     this.groups = config.groups ?? defaultServerGroups(config.provider);
     this.signatureSchemes = config.signatureSchemes ?? DEFAULT_SIGNATURE_SCHEMES;
     this.compressions = usableCompressions(config.provider, config.certificateCompression);

@@ -44,7 +44,7 @@ scenario('C20 L25 the ClientHello is an event with what the client asked for', (
   assert.ok(event?.type === 'client-hello');
   assert.equal(event.hello.serverName, 'localhost');
   assert.deepEqual(event.hello.alpn, ['other', 'test']);
-  assert.deepEqual(event.hello.cipherSuites, [0x1301, 0x1302, 0x1303]);
+  assert.deepEqual(event.hello.cipherSuites, [0x1303, 0x1301, 0x1302]);
   pair.fetch([1000]);
 });
 

@@ -124,9 +124,10 @@ test('RFC 8446 §4.1.1 a whole flight may arrive in one piece', () => {
 });
 
 test('RFC 8446 §4.1.1 the server takes its own first cipher suite, or the first of the client if it is told to', () => {
-  const client = { cipherSuites: [0x1303, 0x1302, 0x1301] };
-  assert.equal(handshake({ client }).server.suite?.code, 0x1301);
-  assert.equal(handshake({ client, server: { preferServerCipherOrder: false } }).server.suite?.code, 0x1303);
+  const client = { cipherSuites: [0x1302, 0x1301, 0x1303] };
+  // What packets cost is the provider's business, and so is the order where nobody asks for another.
+  assert.equal(handshake({ client }).server.suite?.code, nodeProvider.cipherSuites?.[0]);
+  assert.equal(handshake({ client, server: { preferServerCipherOrder: false } }).server.suite?.code, 0x1302);
   assert.equal(handshake({ client, server: { cipherSuites: [0x1302, 0x1301] } }).client.suite?.code, 0x1302);
   assert.equal(handshake({ client, identity: { cipherSuites: [0x1303] } }).client.suite?.code, 0x1303);
 });

@@ -139,7 +139,7 @@ test('RFC 8446 §4.1.4 a ServerHello with another suite or group than the HelloR
     Alert.ILLEGAL_PARAMETER,
     retrying(
       second((hello) => {
-        hello.suite = 0x1303;
+        hello.suite = 0x1301;
       }),
     ),
   );

@@ -25,8 +25,8 @@ const policy: PskPolicy = {
 };
 
 test('RFC 8446 §4.2.11 the key of a ticket goes with its own suite, else with one of its hash, else with none', () => {
-  assert.equal(selectPsk(hello, policy)?.suite.code, 0x1301);
-  assert.equal(selectPsk(hello, { ...policy, cipherSuites: [0x1302, 0x1303] })?.suite.code, 0x1303);
+  assert.equal(selectPsk(hello, policy)?.suite.code, 0x1303);
+  assert.equal(selectPsk(hello, { ...policy, cipherSuites: [0x1302, 0x1301] })?.suite.code, 0x1301);
   assert.equal(selectPsk(hello, { ...policy, cipherSuites: [0x1302] }), null);
   assert.equal(selectPsk({ ...hello, cipherSuites: [0x1302] }, policy), null);
 });
@@ -53,7 +53,7 @@ test('RFC 8446 §4.2.10 0-RTT needs the first key, a ticket that promised it, it
   const ticket = psk.ticket;
   const offer = (over: Partial<SelectedPsk>, alpn = 'echo', wallTime = setup.time) =>
     earlyDataOffer(hello, { ...psk, ...over }, alpn, wallTime, 10_000) !== null;
-  const suite = cipherSuite(0x1303);
+  const suite = cipherSuite(0x1301);
   assert.ok(suite);
   assert.equal(offer({}), true);
   assert.equal(offer({ index: 1 }), false);
