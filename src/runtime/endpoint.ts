@@ -15,6 +15,7 @@ import { addressKey, type SocketAddress, sameAddress } from '../util/address.ts'
 import type { Timer } from '../util/clock.ts';
 import { SUPPORTED_VERSIONS } from '../wire/versions.ts';
 import { QuicConnection } from './connection.ts';
+import { ConnectionRoutes } from './connection-routes.ts';
 import { type Deferred, defer } from './deferred.ts';
 import { type DrainOptions, Drains } from './drains.ts';
 import { type ConnectionHost, DrivenConnection } from './driven-connection.ts';
@@ -43,6 +44,7 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
   readonly loop: Loop;
   readonly environment: Environment;
   readonly #router: Router<DrivenConnection>;
+  readonly #routes: ConnectionRoutes;
   readonly #versions: readonly number[];
   readonly #connections: Map<DrivenConnection, QuicConnection> = new Map();
   readonly #tokens: SealedTokens;
@@ -74,6 +76,7 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
       tokens: this.#tokens,
       addressValidation: validation,
     });
+    this.#routes = new ConnectionRoutes(this.#router);
     this.#routerTimer = clock.createTimer(() => this.#expire());
     this.#routerTimer.unref();
   }
@@ -211,8 +214,7 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
     );
     const connection = this.#add(core, connectionId, verification);
     const driven = this.#drivenOf.get(connection) as DrivenConnection;
-    this.#router.addOriginal(incoming.destinationId, incoming.from, driven);
-    driven.original = { id: incoming.destinationId, from: incoming.from };
+    this.#routes.addOriginal(driven, incoming.destinationId, incoming.from);
     for (const datagram of datagrams) driven.receive(datagram, incoming.from, incoming.to, 0, now);
     return connection;
   }
@@ -317,39 +319,8 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
   }
 
   onRoutingEvent(driven: DrivenConnection, event: ConnectionEvent): void {
-    const router = this.#router;
-    switch (event.type) {
-      case 'id-issued':
-        router.addId(event.connectionId, driven);
-        driven.ids.push(event.connectionId);
-        return;
-      case 'id-retired':
-        router.removeId(event.connectionId);
-        driven.ids = driven.ids.filter((id) => id !== event.connectionId);
-        return;
-      case 'reset-token-added': {
-        const { all, active } = driven.core.paths;
-        const from = (all.find(({ remoteId }) => remoteId.resetToken === event.token) ?? active).remote;
-        router.addResetToken(event.token, from, driven);
-        driven.resetTokens.push({ token: event.token, from });
-        return;
-      }
-      case 'reset-token-removed':
-        // The peer may have moved since: the table knows the token by the address of that time.
-        for (const { token, from } of driven.resetTokens) {
-          if (token === event.token) router.removeResetToken(token, from, driven);
-        }
-        driven.resetTokens = driven.resetTokens.filter(({ token }) => token !== event.token);
-        return;
-      case 'confirmed':
-        // The client knows our id by now (RFC 9000 §7.2).
-        if (driven.original !== null) router.removeOriginal(driven.original.id, driven.original.from);
-        driven.original = null;
-        if (driven.core.isServer) this.#giveToken(driven.core);
-        return;
-      default:
-        return;
-    }
+    this.#routes.onEvent(driven, event);
+    if (event.type === 'confirmed' && driven.core.isServer) this.#giveToken(driven.core);
   }
 
   onClosed(driven: DrivenConnection, now: number): void {
@@ -357,9 +328,7 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
     if (connection === undefined) return;
     this.#connections.delete(driven);
     this.loop.remove(driven);
-    for (const { token, from } of driven.resetTokens) this.#router.removeResetToken(token, from, driven);
-    const originals = driven.original === null ? [] : [driven.original];
-    this.#router.closed(driven.ids, now + driven.core.closingPeriod(), originals);
+    this.#routes.onClosed(driven, now);
     this.#armRouter();
     this.#drains.check();
     this.#sockets.onConnectionGone();
@@ -440,10 +409,9 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
     const { clock } = this.loop;
     const connection = new QuicConnection(driven, answerQuestions(verification, clock), () => clock.now());
     driven.owner = connection;
-    driven.ids.push(connectionId);
     this.#connections.set(driven, connection);
     this.#drivenOf.set(connection, driven);
-    this.#router.addId(connectionId, driven);
+    this.#routes.add(driven, connectionId);
     return connection;
   }
 
