@@ -41,4 +41,8 @@ export { type OpenOptions, QuicStream, type WaitOptions } from './runtime/stream
 export type { StreamDeadline } from './runtime/stream-deadline.ts';
 export type { EarlyDataState, ExternalPsk } from './tls/engine.ts';
 export { type BindUri, parseBindUri, resolveBindUri } from './udp/bind-uri.ts';
+export type { HandOver, ShardPlace } from './udp/hand-over.ts';
+export { LocalHandOver } from './udp/local-hand-over.ts';
+export { ProcessHandOver, type ProcessHandOverOptions } from './udp/process-hand-over.ts';
+export type { SocketFactory } from './udp/socket.ts';
 export { formatAddress, type SocketAddress } from './util/address.ts';

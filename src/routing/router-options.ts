@@ -1,7 +1,6 @@
 // What a router is made with. Every field has a meaning in one place only, `router.ts`.
 
 import type { CryptoProvider, RandomSource } from '../crypto/provider.ts';
-import type { SocketAddress } from '../util/address.ts';
 import type { RateLimit } from '../util/token-bucket.ts';
 import type { ConnectionIdGenerator } from './id-generator.ts';
 import type { AnswerKind } from './limits.ts';
@@ -26,9 +25,8 @@ export interface RouterOptions {
   maxPendingIncoming?: number;
   /** Default `ANSWER_LIMITS`. */
   answerLimits?: Partial<Record<AnswerKind, RateLimit>>;
-  /** Our shard; packets for ids of other shards go to `onForeignId` and are never answered. Default null: no shards. */
+  /** Our shard; packets for ids of other shards are 'foreign' and never answered. Default null: no shards. */
   shard?: number | null;
-  onForeignId?: ((bytes: Uint8Array, from: SocketAddress, to: SocketAddress, shard: number) => void) | null;
 }
 
 /** 'always': no incoming connection without a token; who has none is sent a Retry (RFC 9000 §8.1.2). */

@@ -27,13 +27,15 @@ import type { OpenedToken, TokenContext } from './tokens.ts';
 export interface RouteResult<C> {
   /**
    * 'connection': give it the datagram. 'incoming': decide about `incoming`, which has the datagram. 'pending': kept in
-   * `incoming`, which waits for its decision. 'reply': send `reply` to where the datagram came from. 'closing',
-   * 'foreign', 'drop': nothing to do.
+   * `incoming`, which waits for its decision. 'reply': send `reply` to where the datagram came from. 'foreign': bring it
+   * to `shard`. 'closing', 'drop': nothing to do.
    */
   kind: 'connection' | 'incoming' | 'pending' | 'reply' | 'closing' | 'foreign' | 'drop';
   connection: C | null;
   incoming: Incoming | null;
   reply: Uint8Array;
+  /** 'foreign': who has the id. */
+  shard: number;
   /** 'drop': why. 'reply': what it is. 'connection': set if the datagram is a stateless reset of it. */
   reason: DropReason | AnswerKind | '';
 }
@@ -64,6 +66,7 @@ export class Router<C> {
     connection: null,
     incoming: null,
     reply: EMPTY,
+    shard: 0,
     reason: '',
   };
 
@@ -242,9 +245,7 @@ export class Router<C> {
       return this.#give(reset);
     }
     if (!fits) return this.#drop('malformed');
-    return isLong
-      ? this.#unknownLong(bytes, from, to, now, wallTime)
-      : this.#unknownShort(bytes, from, to, now);
+    return isLong ? this.#unknownLong(bytes, from, to, now, wallTime) : this.#unknownShort(bytes, now);
   }
 
   #find(
@@ -259,9 +260,9 @@ export class Router<C> {
     return this.#originals.get(clientKey(from, bytes, start, start + length));
   }
 
-  #unknownShort(bytes: Uint8Array, from: SocketAddress, to: SocketAddress, now: number): RouteResult<C> {
+  #unknownShort(bytes: Uint8Array, now: number): RouteResult<C> {
     if ((bytes[0] & 0x40) === 0) return this.#drop('fixed-bit');
-    if (this.#isForeign(bytes, 1)) return this.#foreign(bytes, 1, from, to);
+    if (this.#isForeign(bytes, 1)) return this.#foreign(bytes, 1);
     if (this.#options.statelessReset === false) return this.#drop('unknown-id');
     if (bytes.length <= MIN_RESET_LENGTH) return this.#drop('too-small');
     if (!this.#answers.isAllowed('stateless-reset', now)) return this.#drop('answer-limited');
@@ -288,7 +289,7 @@ export class Router<C> {
     const { type, dcidStart, dcidLength } = header;
     // An Initial may have any id, so the shard in it means nothing.
     if (type === PacketType.HANDSHAKE && dcidLength === this.#idLength && this.#isForeign(bytes, dcidStart)) {
-      return this.#foreign(bytes, dcidStart, from, to);
+      return this.#foreign(bytes, dcidStart);
     }
     if (type !== PacketType.INITIAL && type !== PacketType.ZERO_RTT) return this.#drop('unknown-id');
     if (this.#incoming.size > 0) {
@@ -425,12 +426,10 @@ export class Router<C> {
   }
 
   /** Never answered: a reset would end a connection that lives in another shard (RFC 9000 §21.11). */
-  #foreign(bytes: Uint8Array, idStart: number, from: SocketAddress, to: SocketAddress): RouteResult<C> {
-    const { onForeignId, ids } = this.#options;
-    if (onForeignId === undefined || onForeignId === null) return this.#drop('foreign-id');
+  #foreign(bytes: Uint8Array, idStart: number): RouteResult<C> {
     this.counters.foreign++;
     this.#result.kind = 'foreign';
-    onForeignId(bytes, from, to, ids.shardOf(bytes, idStart));
+    this.#result.shard = this.#options.ids.shardOf(bytes, idStart);
     return this.#result;
   }
 

@@ -2,6 +2,7 @@
 
 import type { ConnectionIds } from '../routing/connection-ids.ts';
 import type { AddressValidation } from '../routing/router-options.ts';
+import type { HandOver } from '../udp/hand-over.ts';
 import type { Environment } from './environment.ts';
 
 export interface EndpointOptions {
@@ -21,6 +22,10 @@ export interface EndpointOptions {
   connectionIdLength?: number;
   /** Connection ids that a load balancer routes by (QUIC-LB), or a generator. Default random ones. */
   connectionIds?: ConnectionIds;
+  /** Which of those that share the port this is, 0 to 31; it stands in every connection id. Default none. */
+  shard?: number;
+  /** Brings datagrams for the ids of other shards to their endpoints, and those for ours here. Default none. */
+  handOver?: HandOver;
   /** Kernel buffers to ask for, bytes. Default 4 MiB. */
   receiveBufferSize?: number;
   sendBufferSize?: number;
@@ -42,6 +47,8 @@ export const ENDPOINT_OPTION_NAMES: readonly string[] = [
   'versions',
   'connectionIdLength',
   'connectionIds',
+  'shard',
+  'handOver',
   'receiveBufferSize',
   'sendBufferSize',
   'reusePort',

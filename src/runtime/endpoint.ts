@@ -4,12 +4,10 @@
 import { ConnectionCore } from '../connection/connection.ts';
 import type { ConnectionEvent } from '../connection/events.ts';
 import { parseVersion, parseVersions } from '../connection/version-options.ts';
-import { invalidArgValue, type QuicError, quicError } from '../errors.ts';
-import { parseConnectionIds } from '../routing/connection-ids.ts';
+import { type QuicError, quicError } from '../errors.ts';
 import type { Incoming } from '../routing/incoming.ts';
-import { ResetTokens } from '../routing/reset-tokens.ts';
-import { Router } from '../routing/router.ts';
-import { SealedTokens } from '../routing/sealed-tokens.ts';
+import type { RouteResult, Router } from '../routing/router.ts';
+import type { TokenProvider } from '../routing/tokens.ts';
 import type { DatagramSocket } from '../udp/socket.ts';
 import { addressKey, type SocketAddress, sameAddress } from '../util/address.ts';
 import type { Timer } from '../util/clock.ts';
@@ -21,10 +19,12 @@ import { type DrainOptions, Drains } from './drains.ts';
 import { type ConnectionHost, DrivenConnection } from './driven-connection.ts';
 import { type EndpointConnectionConfig, type Provided, provided } from './endpoint-config.ts';
 import { ENDPOINT_OPTION_NAMES, type EndpointOptions } from './endpoint-options.ts';
+import { endpointRouting } from './endpoint-routing.ts';
+import { EndpointShard } from './endpoint-shard.ts';
 import { type BindPlace, EndpointSockets, type SocketsOwner } from './endpoint-sockets.ts';
 import { type Environment, nodeEnvironment } from './environment.ts';
 import type { BoundInterface, Interfaces } from './interfaces.ts';
-import { Loop } from './loop.ts';
+import { type DatagramSink, Loop } from './loop.ts';
 import type { MigrateOptions } from './migrations.ts';
 import { checkOptionNames, integer } from './options.ts';
 import { answerQuestions, type VerificationOptions } from './questions.ts';
@@ -47,7 +47,8 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
   readonly #routes: ConnectionRoutes;
   readonly #versions: readonly number[];
   readonly #connections: Map<DrivenConnection, QuicConnection> = new Map();
-  readonly #tokens: SealedTokens;
+  readonly #tokens: TokenProvider;
+  readonly #shard: EndpointShard;
   readonly #sockets: EndpointSockets;
   readonly #routerTimer: Timer;
   readonly #drains: Drains = new Drains();
@@ -58,25 +59,19 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
   constructor(options: EndpointOptions = {}) {
     checkOptionNames(options, OPTION_NAMES, 'options');
     this.environment = options.environment ?? nodeEnvironment();
-    const { clock, random, provider } = this.environment;
-    const validation = options.addressValidation ?? 'never';
-    if (validation !== 'never' && validation !== 'always') {
-      throw invalidArgValue('addressValidation', validation, "must be 'never' or 'always'");
-    }
+    const { clock, sockets } = this.environment;
     this.#versions = parseVersions(options.versions) ?? SUPPORTED_VERSIONS;
     this.loop = new Loop(clock);
-    this.#sockets = new EndpointSockets(this.environment.sockets, options, this);
-    this.#tokens = new SealedTokens(provider, random, options.tokenKey ?? randomBytes(random, 32));
-    this.#router = new Router<DrivenConnection>({
-      provider,
-      random,
-      versions: this.#versions,
-      ids: parseConnectionIds(options, random),
-      resetTokens: new ResetTokens(provider, options.resetSecret ?? randomBytes(random, 32)),
-      tokens: this.#tokens,
-      addressValidation: validation,
-    });
-    this.#routes = new ConnectionRoutes(this.#router);
+    this.#shard = new EndpointShard(options);
+    const { router, tokens } = endpointRouting(options, this.environment, this.#versions);
+    this.#router = router;
+    this.#routes = new ConnectionRoutes(router);
+    this.#tokens = tokens;
+    this.#sockets = new EndpointSockets(
+      this.#shard.sockets(sockets),
+      { reusePort: this.#shard.needsReusePort(sockets), ...options },
+      this,
+    );
     this.#routerTimer = clock.createTimer(() => this.#expire());
     this.#routerTimer.unref();
   }
@@ -88,7 +83,7 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
    * the same interface; for another one, that before is released.
    */
   bind(at: BindPlace = {}): Promise<BoundInterface> {
-    return this.#sockets.bind(at);
+    return this.#joined(() => this.#sockets.bind(at));
   }
 
   /** Gives up what `bind` bound. Sockets that connections use stay until those are gone; `bind` takes them up again. */
@@ -98,7 +93,7 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
 
   /** Binds one more interface by its URI, or joins those who have it bound; see `Interfaces`. */
   bindInterface(uri: string): Promise<BoundInterface> {
-    return this.#sockets.interfaces.bind(uri);
+    return this.#joined(() => this.#sockets.interfaces.bind(uri));
   }
 
   get interfaces(): Interfaces {
@@ -352,6 +347,26 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
     now: number,
   ): void {
     const result = this.#router.route(bytes, from, to, now, this.loop.clock.wallTime());
+    if (result.kind !== 'foreign') this.#act(result, socket, bytes, from, to, ecn, now);
+    else if (!this.#shard.send(result.shard, bytes, from, to, ecn)) this.counters.dropped['foreign-id']++;
+  }
+
+  /** Somebody else received it, and our shard is in its id. Whatever it is, it is not handed over again. */
+  readonly #onHandedOver: DatagramSink = (bytes, from, to, ecn, now) => {
+    const result = this.#router.route(bytes, from, to, now, this.loop.clock.wallTime());
+    if (result.kind === 'foreign') this.counters.dropped['foreign-id']++;
+    else this.#act(result, this.socketFor(to), bytes, from, to, ecn, now);
+  };
+
+  #act(
+    result: RouteResult<DrivenConnection>,
+    socket: DatagramSocket | null,
+    bytes: Uint8Array,
+    from: SocketAddress,
+    to: SocketAddress,
+    ecn: number,
+    now: number,
+  ): void {
     switch (result.kind) {
       case 'connection':
         result.connection?.receive(bytes, from, to, ecn, now);
@@ -360,7 +375,7 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
         if (result.incoming !== null) this.#offer(result.incoming, now);
         return;
       case 'reply':
-        socket.send(result.reply, 0, result.reply.length, from, 0, 0, to);
+        socket?.send(result.reply, 0, result.reply.length, from, 0, 0, to);
         return;
       default:
         return;
@@ -376,6 +391,11 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
   }
 
   // ---- inside ----
+
+  #joined<T>(bind: () => Promise<T>): Promise<T> {
+    if (!this.#shard.isShared) return bind();
+    return this.#shard.join((...datagram) => this.loop.receive(...datagram, this.#onHandedOver), bind);
+  }
 
   /** Spares the client a Retry next time (RFC 9000 §8.1.3). */
   #giveToken({ control, paths, header }: ConnectionCore): void {
@@ -445,6 +465,7 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
     for (const driven of [...this.#connections.keys()]) this.loop.remove(driven);
     this.#connections.clear();
     this.#routerTimer.clear();
+    await this.#shard.leave();
     await this.#sockets.close();
     this.#closed.resolve();
   }

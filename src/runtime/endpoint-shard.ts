@@ -1,0 +1,64 @@
+// An endpoint's place among those that share its port: options about it, joining and leaving. Carrying is the hand-over's.
+
+import { invalidArgType } from '../errors.ts';
+import type { HandOver, ShardPlace } from '../udp/hand-over.ts';
+import type { DatagramHandler, SocketFactory } from '../udp/socket.ts';
+import type { SocketAddress } from '../util/address.ts';
+
+export class EndpointShard {
+  readonly #shard: number;
+  readonly #handOver: HandOver | undefined;
+  /** Binds that go on or succeeded. */
+  #users = 0;
+  #joining: Promise<ShardPlace> | null = null;
+  #place: ShardPlace | null = null;
+
+  constructor({ shard, handOver }: { shard?: number | undefined; handOver?: HandOver | undefined }) {
+    if (handOver !== undefined && typeof handOver?.join !== 'function')
+      throw invalidArgType('handOver', 'an object with a function join', handOver);
+    if (handOver !== undefined && shard === undefined)
+      throw invalidArgType('shard', 'of type number where there is a handOver', shard);
+    this.#shard = shard ?? 0;
+    this.#handOver = handOver;
+  }
+
+  get isShared(): boolean {
+    return this.#handOver !== undefined;
+  }
+
+  /** Whether it takes the system to share the address; where that cannot, binding an address in use fails. */
+  needsReusePort(factory: SocketFactory): boolean {
+    const needs = this.#handOver !== undefined && this.#handOver.sockets === undefined;
+    return needs && factory.capabilities.reusePort;
+  }
+
+  sockets(factory: SocketFactory): SocketFactory {
+    return this.#handOver?.sockets?.(factory) ?? factory;
+  }
+
+  /** Takes the shard before something is bound, and keeps it if that succeeds, until `leave`. */
+  async join<T>(take: DatagramHandler, bind: () => Promise<T>): Promise<T> {
+    if (this.#handOver === undefined) return bind();
+    this.#users++;
+    try {
+      this.#joining ??= this.#handOver.join(this.#shard, take);
+      this.#place = await this.#joining;
+      return await bind();
+    } catch (error) {
+      if (--this.#users === 0) await this.leave();
+      throw error;
+    }
+  }
+
+  /** Hands a datagram over; false if it is lost. */
+  send(shard: number, bytes: Uint8Array, from: SocketAddress, to: SocketAddress, ecn: number): boolean {
+    return this.#place?.send(shard, bytes, from, to, ecn) ?? false;
+  }
+
+  async leave(): Promise<void> {
+    const place = this.#place;
+    this.#place = null;
+    this.#joining = null;
+    await place?.leave();
+  }
+}
