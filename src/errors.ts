@@ -223,6 +223,7 @@ export const QUIC_ERRORS = {
   ERR_QUIC_ENDPOINT_CLOSED: { message: 'The endpoint is closed' },
   ERR_QUIC_ENDPOINT_BUSY: { message: 'The endpoint already has a listener' },
   ERR_QUIC_SHARD_TAKEN: { message: 'Another endpoint has this shard' },
+  ERR_QUIC_NATIVE_UNAVAILABLE: { message: 'The native backend cannot be used: {reason}' },
   ERR_QUIC_BIND: { message: 'The address could not be bound: {reason}' },
   ERR_QUIC_BIND_URI: { message: 'Invalid bind URI: {reason}' },
   ERR_QUIC_BIND_URI_SCHEME: { message: 'Invalid scheme of a bind URI: {reason}' },

@@ -25,7 +25,7 @@ export {
 export type { ConnectionStats } from './runtime/connection-stats.ts';
 export { toDuplex } from './runtime/duplex.ts';
 export { type EndpointOptions, QuicEndpoint } from './runtime/endpoint.ts';
-export type { Environment } from './runtime/environment.ts';
+export type { Backend, Environment } from './runtime/environment.ts';
 export type {
   BoundInterface,
   InterfaceEvent,

@@ -26,6 +26,6 @@ NAPI_MODULE_INIT() {
   napi_value version;
   CHECK(env, napi_create_int32(env, INTERFACE_VERSION, &version));
   CHECK(env, napi_set_named_property(env, exports, "interfaceVersion", version));
-  if (export_packet_keys(env, exports) == NULL) return NULL;
+  if (export_packet_keys(env, exports) == NULL || export_udp_sockets(env, exports) == NULL) return NULL;
   return exports;
 }

@@ -10,7 +10,7 @@ import type { PkiInput } from '../pki/input.ts';
 import { type TrustSource, trustAnchors } from '../pki/trust-anchors.ts';
 import type { QuicConnection } from '../runtime/connection.ts';
 import { type EndpointConnectionConfig, type EndpointOptions, QuicEndpoint } from '../runtime/endpoint.ts';
-import { type Environment, nodeEnvironment } from '../runtime/environment.ts';
+import { type Environment, environmentOf } from '../runtime/environment.ts';
 import {
   boolean,
   checkOptionNames,
@@ -82,6 +82,8 @@ export interface ConnectOptions extends TransportOptions, CryptoOptions, QlogOpt
   psks?: readonly ExternalPsk[];
   /** QUIC versions, preferred first; ignored with `endpoint`, which has its own. Default 1 alone. */
   versions?: EndpointOptions['versions'];
+  /** As for an endpoint; cannot be chosen with `endpoint`, which has its own. */
+  backend?: EndpointOptions['backend'];
   environment?: EndpointOptions['environment'];
 }
 
@@ -99,7 +101,7 @@ export type ConnectTarget = string | { host: string; port: number };
 export async function connect(target: ConnectTarget, options: ConnectOptions): Promise<QuicConnection> {
   checkOptionNames(options, OPTION_NAMES, 'options');
   const { host, port } = parseTarget(target);
-  const environment = options.endpoint?.environment ?? options.environment ?? nodeEnvironment();
+  const environment = options.endpoint?.environment ?? environmentOf(options);
   const { config, verification } = parseConnect(options, host, environment);
   const { family = 0, lookup, signal } = options;
   if (lookup !== undefined && typeof lookup !== 'function') {
@@ -117,7 +119,8 @@ export async function connect(target: ConnectTarget, options: ConnectOptions): P
     const addresses = await orAborted(resolveServer(host, port, family, lookup), limit.signal);
     return await race(
       addresses,
-      (address, stop) => attempt(address, config, verification, memory, { ...options, signal: stop }),
+      (address, stop) =>
+        attempt(address, config, verification, memory, { ...options, environment, signal: stop }),
       (connection) => connection.destroy(),
       { clock, delay, signal: limit.signal },
     );
@@ -313,6 +316,7 @@ const OPTION_NAMES: ReadonlySet<string> = new Set([
   'signal',
   'onKeyLog',
   'versions',
+  'backend',
   'environment',
   ...MEMORY_OPTION_NAMES,
 ]);

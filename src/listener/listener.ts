@@ -94,6 +94,11 @@ export class QuicListener {
     this.#verification = { ...verification, replayStore };
   }
 
+  /** What moves its datagrams. */
+  get backend(): QuicEndpoint['backend'] {
+    return this.endpoint.backend;
+  }
+
   get state(): ListenerState {
     return this.#state;
   }

@@ -121,17 +121,18 @@ export class DrivenConnection implements Driven {
   transmit(now: number, most: number): number {
     if (this.#held !== null && !this.#sendHeld()) return 0;
     const { core } = this;
+    const segments = this.#host.socketFor(core.paths.active.local)?.capabilities.segments ?? 1;
     let sent = 0;
     while (sent < most) {
-      const info = core.send(OUT, now, 1);
+      const info = core.send(OUT, now, Math.min(segments, most - sent));
       if (info === null) break;
-      sent++;
+      sent += info.length <= info.segmentSize ? 1 : Math.ceil(info.length / info.segmentSize);
       const socket = this.#host.socketFor(info.from);
       if (socket === null) continue;
       if (!socket.send(OUT, 0, info.length, info.to, info.segmentSize, info.ecn, info.from)) {
         const { segmentSize, to, from } = info;
         this.#held = { bytes: OUT.slice(0, info.length), segmentSize, to, from };
-        return sent - 1;
+        return 0;
       }
     }
     // Reading the last byte ends a stream without a datagram: its owner is to hear of that too.

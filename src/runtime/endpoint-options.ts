@@ -3,7 +3,7 @@
 import type { ConnectionIds } from '../routing/connection-ids.ts';
 import type { AddressValidation } from '../routing/router-options.ts';
 import type { HandOver } from '../udp/hand-over.ts';
-import type { Environment } from './environment.ts';
+import type { Backend, Environment } from './environment.ts';
 
 export interface EndpointOptions {
   /** IP address to bind; '0.0.0.0' or '::' for all of a family, absent for all of both. */
@@ -33,7 +33,12 @@ export interface EndpointOptions {
   reusePort?: boolean;
   /** Milliseconds between looks for local addresses that came or went. Default 1000. */
   interfaceInterval?: number;
-  /** Clock, sockets, randomness: for the virtual network. Default the process's own. */
+  /**
+   * What moves datagrams and protects packets: `dgram` is node:dgram and node:crypto; `native` is the addon, with
+   * ERR_QUIC_NATIVE_UNAVAILABLE where it cannot be used; `auto`, the default, uses the addon if there is one that works.
+   */
+  backend?: Backend;
+  /** Clock, sockets, randomness: for the virtual network, in place of a `backend`. Default the process's own. */
   environment?: Environment;
 }
 
@@ -53,5 +58,6 @@ export const ENDPOINT_OPTION_NAMES: readonly string[] = [
   'sendBufferSize',
   'reusePort',
   'interfaceInterval',
+  'backend',
   'environment',
 ];

@@ -50,9 +50,9 @@ export class EndpointShard {
     }
   }
 
-  /** Hands a datagram over; false if it is lost. */
+  /** Hands a copy of a datagram over, whose bytes may be lent; false if it is lost. */
   send(shard: number, bytes: Uint8Array, from: SocketAddress, to: SocketAddress, ecn: number): boolean {
-    return this.#place?.send(shard, bytes, from, to, ecn) ?? false;
+    return this.#place?.send(shard, bytes.slice(), from, to, ecn) ?? false;
   }
 
   async leave(): Promise<void> {

@@ -7,7 +7,7 @@ import { SocketPool, type SocketPoolOwner } from '../udp/socket-pool.ts';
 import { InterfaceWatcher, WATCH_INTERVAL } from '../udp/watch-interfaces.ts';
 import { isLoopback, type SocketAddress, sameAddress } from '../util/address.ts';
 import { type BoundInterface, Interfaces } from './interfaces.ts';
-import type { Loop } from './loop.ts';
+import type { DatagramSource, Loop } from './loop.ts';
 import { boolean, integer } from './options.ts';
 
 /** Where to bind. */
@@ -197,7 +197,13 @@ export class EndpointSockets implements SocketPoolOwner {
     ): void => {
       owner.onDatagram(socket, bytes, from, to, ecn, now);
     };
-    socket.onDatagram = (bytes, from, to, ecn) => owner.loop.receive(bytes, from, to, ecn, sink);
+    if (socket.receive === undefined) {
+      socket.onDatagram = (bytes, from, to, ecn) => owner.loop.receive(bytes, from, to, ecn, sink);
+    } else {
+      const source = socket as DatagramSocket & DatagramSource;
+      socket.onDatagram = (bytes, from, to, ecn) => owner.loop.take(bytes, from, to, ecn, sink);
+      socket.onReadable = () => owner.loop.readable(source);
+    }
     this.#warn(socket);
     socket.onWritable = () => owner.onSocketWritable();
     socket.onError = (error) => {

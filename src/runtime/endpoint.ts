@@ -8,7 +8,7 @@ import { type QuicError, quicError } from '../errors.ts';
 import type { Incoming } from '../routing/incoming.ts';
 import type { RouteResult, Router } from '../routing/router.ts';
 import type { TokenProvider } from '../routing/tokens.ts';
-import type { DatagramSocket } from '../udp/socket.ts';
+import type { DatagramSocket, SocketBackend } from '../udp/socket.ts';
 import { addressKey, type SocketAddress, sameAddress } from '../util/address.ts';
 import type { Timer } from '../util/clock.ts';
 import { SUPPORTED_VERSIONS } from '../wire/versions.ts';
@@ -22,7 +22,7 @@ import { ENDPOINT_OPTION_NAMES, type EndpointOptions } from './endpoint-options.
 import { endpointRouting } from './endpoint-routing.ts';
 import { EndpointShard } from './endpoint-shard.ts';
 import { type BindPlace, EndpointSockets, type SocketsOwner } from './endpoint-sockets.ts';
-import { type Environment, nodeEnvironment } from './environment.ts';
+import { type Environment, environmentOf } from './environment.ts';
 import type { BoundInterface, Interfaces } from './interfaces.ts';
 import { type DatagramSink, Loop } from './loop.ts';
 import type { MigrateOptions } from './migrations.ts';
@@ -58,7 +58,7 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
 
   constructor(options: EndpointOptions = {}) {
     checkOptionNames(options, OPTION_NAMES, 'options');
-    this.environment = options.environment ?? nodeEnvironment();
+    this.environment = environmentOf(options);
     const { clock, sockets } = this.environment;
     this.#versions = parseVersions(options.versions) ?? SUPPORTED_VERSIONS;
     this.loop = new Loop(clock);
@@ -148,6 +148,11 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
   /** Entries in routing's tables. */
   get sizes(): Router<DrivenConnection>['sizes'] {
     return this.#router.sizes;
+  }
+
+  /** What moves its datagrams. */
+  get backend(): SocketBackend {
+    return this.environment.sockets.backend;
   }
 
   get isClosed(): boolean {

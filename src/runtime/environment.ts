@@ -2,6 +2,7 @@
 
 import { nodeProvider, nodeRandom } from '../crypto/node-provider.ts';
 import type { CryptoProvider, RandomSource } from '../crypto/provider.ts';
+import { invalidArgValue, quicError } from '../errors.ts';
 import { dgramSockets } from '../udp/dgram-socket.ts';
 import { nodeClock } from '../udp/node-clock.ts';
 import type { SocketFactory } from '../udp/socket.ts';
@@ -15,8 +16,40 @@ export interface Environment {
   provider: CryptoProvider;
 }
 
-/** The process's own clock, sockets over node:dgram, the system's randomness; node:crypto, with the addon if there is one. */
-export function nodeEnvironment(): Environment {
-  const provider = nativeState().provider ?? nodeProvider;
-  return { clock: nodeClock, sockets: dgramSockets, random: nodeRandom(), provider };
+/**
+ * What moves datagrams and protects packets. `dgram`: node:dgram and node:crypto, everywhere. `native`: the addon, or an
+ * error. `auto`: the addon as far as there is one that works here.
+ */
+export type Backend = 'auto' | 'dgram' | 'native';
+
+/**
+ * The process's own clock, the system's randomness, and what the backend says.
+ * @throws QuicError ERR_QUIC_NATIVE_UNAVAILABLE for `native` where the addon or its sockets cannot be used
+ */
+export function nodeEnvironment(backend: Backend = 'auto'): Environment {
+  const portable = { clock: nodeClock, sockets: dgramSockets, random: nodeRandom(), provider: nodeProvider };
+  if (backend === 'dgram') return portable;
+  const { sockets, provider, reason, socketReason } = nativeState();
+  if (backend === 'native' && sockets === null)
+    throw quicError('ERR_QUIC_NATIVE_UNAVAILABLE', { reason: reason || socketReason });
+  return { ...portable, sockets: sockets ?? dgramSockets, provider: provider ?? nodeProvider };
 }
+
+/** What the options `environment` and `backend` say together. */
+export function environmentOf(options: {
+  environment?: Environment | undefined;
+  backend?: Backend | undefined;
+}): Environment {
+  const { environment, backend } = options;
+  if (backend !== undefined && !BACKENDS.includes(backend))
+    throw invalidArgValue('backend', backend, "must be 'auto', 'dgram' or 'native'");
+  if (environment !== undefined && backend !== undefined)
+    throw invalidArgValue(
+      'backend',
+      backend,
+      'cannot be chosen for an environment, which has its own sockets',
+    );
+  return environment ?? nodeEnvironment(backend);
+}
+
+const BACKENDS: readonly Backend[] = ['auto', 'dgram', 'native'];

@@ -45,6 +45,12 @@ export type DatagramSink = (
   now: number,
 ) => void;
 
+/** Where datagrams wait until they are asked for. */
+export interface DatagramSource {
+  /** Hands over about `most` that wait. Gives their number. */
+  receive(most: number): number;
+}
+
 export class Loop {
   readonly clock: Clock;
   /** Datagrams dropped because too many waited. */
@@ -62,6 +68,8 @@ export class Loop {
   readonly #sinks: DatagramSink[] = [];
   #head = 0;
   #queuedBytes = 0;
+  readonly #sources: DatagramSource[] = [];
+  #now = 0;
 
   constructor(clock: Clock) {
     this.clock = clock;
@@ -83,6 +91,21 @@ export class Loop {
     this.#ecn.push(ecn);
     this.#sinks.push(sink);
     this.#schedule();
+  }
+
+  /** Datagrams wait there: they are asked for in this turn. The source says so again if some are left. */
+  readable(source: DatagramSource): void {
+    this.#sources.push(source);
+    this.#schedule();
+  }
+
+  /** A datagram that a source hands over in its turn. */
+  take(bytes: Uint8Array, from: SocketAddress, to: SocketAddress, ecn: number, sink: DatagramSink): void {
+    try {
+      sink(bytes, from, to, ecn, this.#now);
+    } catch {
+      // A datagram is no reason to stop serving the others, whatever went wrong with it.
+    }
   }
 
   /** Something about the connection changed: its owner hears of it and it may send, once, in this turn. */
@@ -119,17 +142,15 @@ export class Loop {
 
   readonly #turn = (): void => {
     const now = this.clock.now();
+    this.#now = now;
     const end = Math.min(this.#bytes.length, this.#head + MAX_DATAGRAMS_PER_TURN);
     while (this.#head < end) {
       const i = this.#head++;
       this.#queuedBytes -= this.#bytes[i].length;
-      try {
-        this.#sinks[i](this.#bytes[i], this.#from[i], this.#to[i], this.#ecn[i], now);
-      } catch {
-        // A datagram is no reason to stop serving the others, whatever went wrong with it.
-      }
+      this.take(this.#bytes[i], this.#from[i], this.#to[i], this.#ecn[i], this.#sinks[i]);
     }
     this.#trimQueue();
+    this.#readSources();
     this.#expire(now);
     this.#deliver(now);
   };
@@ -154,6 +175,15 @@ export class Loop {
     if (senders.length > 0 || this.#head < this.#bytes.length || this.#receivers.length > 0) this.#schedule();
     this.#armTimer();
   };
+
+  #readSources(): void {
+    let budget = MAX_DATAGRAMS_PER_TURN;
+    for (const source of this.#sources) {
+      if (budget <= 0) break;
+      budget -= source.receive(budget);
+    }
+    this.#sources.length = 0;
+  }
 
   #expire(now: number): void {
     for (;;) {

@@ -7,9 +7,12 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { nativeProvider, type PacketKeyBinding } from '../crypto/native-aead.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
+import type { UdpBinding } from '../udp/native-binding.ts';
+import { nativeSockets } from '../udp/native-socket.ts';
+import type { SocketFactory } from '../udp/socket.ts';
 
 /** What the addon exports. */
-export interface NativeAddon extends PacketKeyBinding {
+export interface NativeAddon extends PacketKeyBinding, UdpBinding {
   readonly interfaceVersion: number;
 }
 
@@ -23,6 +26,10 @@ export interface NativeState {
   readonly addon: NativeAddon | null;
   /** With the packet protection of the addon; null without it. */
   readonly provider: CryptoProvider | null;
+  /** Sockets of the addon; null without it, or where they do not work. */
+  readonly sockets: SocketFactory | null;
+  /** Why there are none although the addon is loaded; empty otherwise. */
+  readonly socketReason: string;
 }
 
 /** The state of the addon in this process. Loads it at the first call. */
@@ -74,11 +81,21 @@ function judge(file: string, addon: Partial<NativeAddon>): NativeState {
     return unused('unfit', file, reason);
   }
   const whole = addon as NativeAddon;
-  return { state: 'loaded', file, reason: '', addon: whole, provider: nativeProvider(whole) };
+  const { factory, problem } = nativeSockets(whole);
+  const provider = nativeProvider(whole);
+  return {
+    state: 'loaded',
+    file,
+    reason: '',
+    addon: whole,
+    provider,
+    sockets: factory,
+    socketReason: problem,
+  };
 }
 
 function unused(state: 'off' | 'absent' | 'unfit', file: string | null, reason: string): NativeState {
-  return { state, file, reason, addon: null, provider: null };
+  return { state, file, reason, addon: null, provider: null, sockets: null, socketReason: '' };
 }
 
 function packageFolder(): string {

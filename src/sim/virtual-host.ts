@@ -49,6 +49,7 @@ export class VirtualHost {
     this.capabilities = { ...DEFAULT_CAPABILITIES, ...options.capabilities };
     this.sendQueue = options.sendQueue ?? Infinity;
     this.sockets = {
+      backend: 'virtual',
       capabilities: this.capabilities,
       bind: async (socketOptions) => this.bind(socketOptions),
       localAddresses: () => [...this.ips.values()],

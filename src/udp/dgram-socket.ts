@@ -19,6 +19,7 @@ import {
 
 /** Sockets of this machine through node:dgram. */
 export const dgramSockets: SocketFactory = {
+  backend: 'dgram',
   capabilities: {
     segments: 1,
     ecn: false,
@@ -291,7 +292,7 @@ function askFor(size: number, set: (size: number) => void): void {
   }
 }
 
-function systemAddresses(): LocalAddress[] {
+export function systemAddresses(): LocalAddress[] {
   const found = new Map<string, LocalAddress>();
   for (const [interfaceName, entries] of Object.entries(networkInterfaces())) {
     for (const entry of entries ?? []) {

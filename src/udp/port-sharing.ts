@@ -7,6 +7,7 @@ import type {
   DatagramHandler,
   DatagramSocket,
   LocalAddress,
+  SocketBackend,
   SocketCapabilities,
   SocketCounters,
   SocketFactory,
@@ -19,6 +20,10 @@ export class PortSharing implements SocketFactory {
 
   constructor(factory: SocketFactory) {
     this.#factory = factory;
+  }
+
+  get backend(): SocketBackend {
+    return this.#factory.backend;
   }
 
   get capabilities(): SocketCapabilities {

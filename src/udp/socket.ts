@@ -17,6 +17,16 @@ export interface DatagramSocket {
   /** Takes received datagrams. While it is null they are thrown away. */
   onDatagram: DatagramHandler | null;
   /**
+   * Of sockets that read in bursts: hears that datagrams wait, in every turn of the process's loop until none does. Then
+   * `receive` hands them over when the owner's turn for it has come. While it is null such a socket reads by itself.
+   */
+  onReadable?: (() => void) | null;
+  /**
+   * Hands waiting datagrams to `onDatagram`, about `most` of them: a burst is not cut. Their bytes are lent until the
+   * handler returns. Gives their number; fewer than `most` means that no more wait.
+   */
+  receive?(most: number): number;
+  /**
    * Hears of what the system reported for a datagram (ECONNREFUSED, EHOSTUNREACH, EMSGSIZE…), once each. The socket goes
    * on. What it says may come from anyone (ICMP is not authenticated), so it never ends a connection by itself.
    */
@@ -45,6 +55,12 @@ export interface DatagramSocket {
   /** Datagrams that the system has not taken yet. */
   readonly pending: number;
 
+  /**
+   * For one of `count` sockets (at most 32) that share a port: datagrams go to the socket whose number, in the order of
+   * binding, is the low 5 bits of their destination connection id, modulo `count`. False if the system cannot.
+   */
+  steer?(count: number): boolean;
+
   ref(): void;
   unref(): void;
   /** Closes after what is pending was sent, or shortly later. May be called again; never rejects. */
@@ -52,7 +68,7 @@ export interface DatagramSocket {
 }
 
 /**
- * @param bytes the datagram; the receiver owns it and may change it
+ * @param bytes the datagram; the receiver may change it, and owns it unless it came by `receive`
  * @param local the address it was sent to as far as the socket knows (without packet info, `localAddress`)
  * @param ecn the two ECN bits it carried, 0 where the socket cannot see them
  */
@@ -75,6 +91,8 @@ export interface SocketCapabilities {
   readonly dontFragment: boolean;
   /** Several sockets can share one address and port. */
   readonly reusePort: boolean;
+  /** Sockets that share a port can have datagrams steered to them by connection id: {@link DatagramSocket.steer}. */
+  readonly steering?: boolean;
 }
 
 /** What happened on a socket since it was bound. */
@@ -115,6 +133,8 @@ export function newSocketCounters(): SocketCounters {
 
 /** Makes sockets on one machine, real or virtual. */
 export interface SocketFactory {
+  /** What moves the datagrams. */
+  readonly backend: SocketBackend;
   /** What the sockets of this factory can do. */
   readonly capabilities: SocketCapabilities;
   /**
@@ -125,6 +145,9 @@ export interface SocketFactory {
   /** The IP addresses of this machine that are up now, loopback included, each once. */
   localAddresses(): LocalAddress[];
 }
+
+/** `dgram`: node:dgram. `native`: the addon. `virtual`: a network that exists in the process only. */
+export type SocketBackend = 'dgram' | 'native' | 'virtual';
 
 export interface SocketOptions {
   readonly address: SocketAddress;
