@@ -15,7 +15,16 @@ import { qlogFaults } from '../support/qlog-schema.ts';
 
 const SIZE = 300_000;
 
-test('C27 C96 tshark decrypts a capture with our key log, finds nothing malformed, and counts what qlog counts', async (t) => {
+test('C27 C96 tshark decrypts a capture with our key log, finds nothing malformed, and counts what qlog counts', (t) =>
+  reads(t, [1]));
+
+test('C30 RFC 9369 tshark decrypts a connection that changes from version 1 to version 2, and finds nothing malformed', (t) =>
+  reads(t, [VERSION_2, 1]));
+
+test('C30 RFC 9369 tshark decrypts a connection in version 2 from its first packet', (t) =>
+  reads(t, [VERSION_2]));
+
+async function reads(t: TestContext, versions: readonly number[]): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'quayside-tshark-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const identity = makeTestIdentity();
@@ -26,6 +35,7 @@ test('C27 C96 tshark decrypts a capture with our key log, finds nothing malforme
     cert: identity.certPem,
     key: identity.keyPem,
     qlog: folder,
+    versions,
   });
   void (async () => {
     for await (const connection of listener) void echo(connection).catch(() => {});
@@ -45,6 +55,8 @@ test('C27 C96 tshark decrypts a capture with our key log, finds nothing malforme
       serverName: 'localhost',
       onKeyLog: (line) => keys.push(line),
       qlog: { to: folder, level: 'extra', title: 'tshark' },
+      // Begins in version 1 where it has it.
+      versions,
     },
   );
   const stream = await connection.createBidirectionalStream();
@@ -73,7 +85,11 @@ test('C27 C96 tshark decrypts a capture with our key log, finds nothing malforme
   // Everything was decrypted: the payload of each stream frame is there.
   const frames = shown('quic.stream.stream_id').length;
   assert.ok(frames > 0, 'no frame was decrypted');
-});
+  const [preferred = 1] = versions;
+  assert.equal(connection.version, preferred);
+  const ofVersion = shown(`quic.version == ${preferred} && quic.header_form == 1`);
+  assert.ok(ofVersion.length > 0, 'tshark saw the version');
+}
 
 async function echo(connection: QuicConnection): Promise<void> {
   for await (const stream of connection.incomingStreams()) {
@@ -125,6 +141,10 @@ function tshark(file: string, port: number, keyLog: string, filter: string): str
     'quic.header_form',
     '-e',
     'quic.long.packet_type',
+    '-e',
+    'quic.long.packet_type_v2',
+    '-e',
+    'quic.version',
   ];
   const out = execFileSync('tshark', ['-r', file, ...options, '-Y', filter, ...fields], {
     encoding: 'utf8',
@@ -133,24 +153,31 @@ function tshark(file: string, port: number, keyLog: string, filter: string): str
   return out.split('\n').filter((line) => line !== '');
 }
 
-/** Header forms are 1 for long and 0 for short; types are those of version 1. */
+/** Header forms are 1 for long and 0 for short; long ones have their type in the field of their version. */
 function countPackets(lines: readonly string[]): Record<string, number> {
   const counts: Record<string, number> = {};
   const add = (type: string) => {
     counts[type] = (counts[type] ?? 0) + 1;
   };
   for (const line of lines) {
-    const [forms = '', types = ''] = line.split(';');
-    const long = types.split(',');
+    const [forms = '', first = '', second = '', versions = ''] = line.split(';');
+    const [ofFirst, ofSecond, long] = [first.split(','), second.split(','), versions.split(',')];
     for (const form of forms.split(',')) {
       if (form === '0' || form === 'False') add('1RTT');
-      else if (form !== '') add(LONG_TYPES[Number(long.shift())] ?? 'unknown');
+      else if (form !== '') {
+        const isSecond = Number(long.shift()) === VERSION_2;
+        const type = Number((isSecond ? ofSecond : ofFirst).shift());
+        add((isSecond ? LONG_TYPES_OF_V2 : LONG_TYPES)[type] ?? 'unknown');
+      }
     }
   }
   return counts;
 }
 
+const VERSION_2 = 0x6b33_43cf;
 const LONG_TYPES = ['initial', '0RTT', 'handshake', 'retry'];
+/** RFC 9369 §3.2. */
+const LONG_TYPES_OF_V2 = ['retry', 'initial', '0RTT', 'handshake'];
 
 function readLog(folder: string, role: string): QlogSummary {
   const [name] = readdirSync(folder).filter((each) => each.endsWith(`_${role}.sqlog`));
