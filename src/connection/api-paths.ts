@@ -4,6 +4,7 @@ import { invalidArgType, outOfRange, quicError } from '../errors.ts';
 import { type SocketAddress, sameAddress } from '../util/address.ts';
 import { copyBytes } from '../util/bytes.ts';
 import { ConnectionDatagrams } from './api-datagrams.ts';
+import { switchCongestionControl } from './congestion-choice.ts';
 import type { Path } from './path.ts';
 import type { PathEvent } from './path-events.ts';
 
@@ -87,6 +88,24 @@ export abstract class ConnectionPaths extends ConnectionDatagrams {
   sendQuantumOnPath(local: SocketAddress, peer: SocketAddress): number {
     const path = this.core.paths.find(local, peer);
     return path === null ? 0 : path.recovery.sendQuantum;
+  }
+
+  /** The controller of the active path: 'cubic', 'reno' or 'bbr'. */
+  get congestionControl(): string {
+    return this.core.paths.active.recovery.congestion.name;
+  }
+
+  /**
+   * Puts another controller in charge of all paths, which goes on from the present window. Throws
+   * ERR_QUIC_CONGESTION_CONTROL for a name that is not in `CONGESTION_CONTROL_NAMES`.
+   */
+  setCongestionControl(name: string): void {
+    switchCongestionControl(this.core, name);
+  }
+
+  /** Datagrams are spread over the round trip; what `send` gives says when each should leave. */
+  get isPacingEnabled(): boolean {
+    return this.core.transport.pacing;
   }
 
   /** Largest UDP payload that `send` makes now: 1200 until established, then what the active path carries. */

@@ -78,6 +78,8 @@ export interface TransportConfig {
   datagramSendQueueBytes: number;
   /** Collect what became of datagrams for `nextNotice`; whoever sets it drains them. Default false. */
   datagramFates: boolean;
+  /** Bytes of unknown transport parameters of the peer that are kept for the application. Default 0. */
+  trackUnknownTransportParameters: number;
   /** Take RESET_STREAM_AT frames, advertised (draft-ietf-quic-reliable-stream-reset). Default false. */
   resetStreamAt: boolean;
 }
@@ -122,6 +124,7 @@ export const DEFAULT_TRANSPORT_CONFIG: TransportConfig = {
   datagramSendQueueLen: 0,
   datagramSendQueueBytes: 0,
   datagramFates: false,
+  trackUnknownTransportParameters: 0,
   resetStreamAt: false,
 };
 

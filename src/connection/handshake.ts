@@ -317,8 +317,9 @@ export class Handshake {
 
   /** The checks of RFC 9000 §7.3: ids in parameters must be those that were on the wire. */
   #checkParameters(bytes: Uint8Array): TransportParameters {
-    const { isServer, remoteIds, firstFlight } = this.#parts;
-    const parameters = decodeTransportParameters(bytes, isServer ? 'client' : 'server');
+    const { isServer, remoteIds, firstFlight, transport } = this.#parts;
+    const { trackUnknownTransportParameters: kept } = transport;
+    const parameters = decodeTransportParameters(bytes, isServer ? 'client' : 'server', kept);
     if (!same(parameters.initialSourceConnectionId, remoteIds.handshakeId.connectionId)) {
       throw mismatch('initial_source_connection_id');
     }

@@ -111,6 +111,8 @@ export interface CoreOptions extends SessionOptions, CryptoOptions {
   readonly hystart?: boolean;
   /** Default true. */
   readonly pacing?: boolean;
+  /** Keeps so many bytes of transport parameters that are not known here, in `peerTransportParameters.unknown`. Default 0: none. */
+  readonly trackUnknownTransportParameters?: number;
   /** Takes RESET_STREAM_AT frames (draft-ietf-quic-reliable-stream-reset). Default false. */
   readonly resetStreamAt?: boolean;
   /** Most that pacing lets go, bytes per second, at least 1. Default no limit. */
@@ -355,6 +357,7 @@ const NUMBERS = [
   ['pmtudMaxProbes', 1, 100],
   ['pathChallengeRecvMaxQueueLen', 1, 100],
   ['issuedConnectionIds', 0, 64],
+  ['trackUnknownTransportParameters', 0, 65536],
 ] as const;
 
 const NAMES: ReadonlySet<string> = new Set([

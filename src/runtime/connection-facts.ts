@@ -85,6 +85,11 @@ export abstract class ConnectionFacts {
     return groupName(this.core.handshake.engine.group);
   }
 
+  /** The congestion controller: 'cubic', 'reno' or 'bbr'. */
+  get congestionControl(): string {
+    return this.core.paths.active.recovery.congestion.name;
+  }
+
   /** Client: the OCSP response that came with the server's certificate, DER; null unless asked for and stapled. */
   get ocspResponse(): Uint8Array | null {
     return this.core.handshake.engine.ocspResponse;

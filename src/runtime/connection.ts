@@ -1,6 +1,7 @@
 // A connection as its user sees it: streams to open and to accept, how it began, how it ended. Lives on a
 // DrivenConnection; knows no packets and no sockets.
 
+import { switchCongestionControl } from '../connection/congestion-choice.ts';
 import type { ConnectionCore } from '../connection/connection.ts';
 import type { DatagramFate } from '../connection/datagrams.ts';
 import type { ConnectionEvent } from '../connection/events.ts';
@@ -184,6 +185,15 @@ export class QuicConnection extends ConnectionFacts implements ConnectionOwner, 
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close().catch(() => {});
+  }
+
+  /**
+   * Puts another congestion controller in charge, which goes on from the present window. Throws ERR_QUIC_CONGESTION_CONTROL
+   * for a name other than 'cubic', 'reno' and 'bbr'.
+   */
+  setCongestionControl(name: string): void {
+    switchCongestionControl(this.core, name);
+    this.wantSend();
   }
 
   /** Starts a key update (RFC 9001 §6). False if the handshake is not confirmed or the last update is not over. */

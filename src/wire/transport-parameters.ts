@@ -42,6 +42,14 @@ export interface TransportParameters {
   minAckDelay?: number;
   /** RFC 9368 §3. */
   versionInformation?: { readonly chosen: number; readonly available: readonly number[] };
+  /** Parameters that are not known here, in order, as far as their bytes are kept; reserved ones too. Never sent. */
+  unknown?: readonly UnknownTransportParameter[];
+}
+
+export interface UnknownTransportParameter {
+  /** A bigint above `Number.MAX_SAFE_INTEGER`. */
+  readonly id: number | bigint;
+  readonly value: Uint8Array;
 }
 
 /** What an absent parameter means. RFC 9000 §18.2. */
@@ -167,18 +175,22 @@ export function encodeTransportParameters(
 }
 
 /**
- * The parameters that a peer of this role sent; the bytes are copied. Unknown ones are skipped.
+ * The parameters that a peer of this role sent; the bytes are copied. Of unknown ones, those that
+ * fit into `keepUnknown` bytes are kept, with 8 bytes for each id.
  * Throws `TransportError` TRANSPORT_PARAMETER_ERROR: cut off, twice the same, out of range, of the wrong size,
  * a server's parameter from a client, or min_ack_delay above max_ack_delay. RFC 9000 §7.4, §18.2.
  */
 export function decodeTransportParameters(
   bytes: Uint8Array,
   sender: 'client' | 'server',
+  keepUnknown = 0,
 ): TransportParameters {
   const parameters: TransportParameters = { ...DEFAULT_TRANSPORT_PARAMETERS };
   const seen = new Set<number | bigint>();
   const reader = new Reader(bytes);
   const value = new Reader();
+  const unknown: UnknownTransportParameter[] = [];
+  let room = keepUnknown;
   try {
     while (reader.remaining > 0) {
       const id = reader.varintExact();
@@ -188,7 +200,11 @@ export function decodeTransportParameters(
       if (seen.has(id)) throw refused(`parameter 0x${id.toString(16)} twice`);
       seen.add(id);
       const row = typeof id === 'number' ? BY_ID.get(id) : undefined;
-      if (row === undefined) continue;
+      if (row === undefined) {
+        room -= UNKNOWN_ID_BYTES + length;
+        if (room >= 0) unknown.push({ id, value: copyBytes(bytes, start, start + length) });
+        continue;
+      }
       if (row.serverOnly === true && sender === 'client') throw refused(`${row.name} from a client`);
       value.reset(bytes, start, start + length);
       decodeOne(value, row, parameters);
@@ -198,11 +214,15 @@ export function decodeTransportParameters(
     if (error instanceof Truncated) throw refused('cut off');
     throw error;
   }
+  if (keepUnknown > 0) parameters.unknown = unknown;
   // draft-ietf-quic-ack-frequency §3: the one in microseconds, the other in milliseconds.
   if ((parameters.minAckDelay ?? 0) > parameters.maxAckDelay * 1000)
     throw refused('min_ack_delay above max_ack_delay');
   return parameters;
 }
+
+/** What the id of an unknown parameter counts for, so that empty ones are not free. */
+const UNKNOWN_ID_BYTES = 8;
 
 function encodeOne(
   w: Writer,

@@ -92,6 +92,21 @@ test('C30 C85 real sockets: versions, greased QUIC bits and the spin bit are opt
   });
 });
 
+test('C81 real sockets: another congestion controller takes over in the midst of a transfer', async () => {
+  await meet({}, { congestionControl: 'reno' }, async (client, server) => {
+    assert.equal(client.congestionControl, 'reno');
+    const stream = await client.createUnidirectionalStream();
+    const sending = stream.write(new Uint8Array(2_000_000)).then(() => stream.end());
+    client.setCongestionControl('bbr');
+    assert.equal(client.congestionControl, 'bbr');
+    assert.throws(() => client.setCongestionControl('vegas'), { code: 'ERR_QUIC_CONGESTION_CONTROL' });
+    let size = 0;
+    for await (const chunk of await server.acceptUnidirectionalStream()) size += chunk.length;
+    await sending;
+    assert.equal(size, 2_000_000);
+  });
+});
+
 test('C23 bad choices are refused with the name of the option and what is allowed', async () => {
   const bad = async (options: object, expected: object): Promise<void> => {
     await assert.rejects(connect('127.0.0.1:9', { alpn: 'x', ...options } as ConnectOptions), expected);

@@ -5,7 +5,7 @@ import { CoreConfig } from '../../../src/connection/parse-config.ts';
 import * as core from '../../../src/core.ts';
 import { ApiLink } from '../../support/api-link.ts';
 
-/** Every public name of quiche's functions, `Config` and `Connection`, 0.17 and what came since. */
+/** Every public name of quiche's functions, `Config` and `Connection`, 0.17 and what came since, to August 2026. */
 const QUICHE = {
   functions: `PROTOCOL_VERSION MAX_CONN_ID_LEN MIN_CLIENT_INITIAL_LEN accept accept_with_retry connect connect_with_dcid
     negotiate_version retry version_is_supported Header::from_slice ConnectionId`,
@@ -20,7 +20,7 @@ const QUICHE = {
     set_stateless_reset_token set_disable_dcid_reuse discover_pmtu set_pmtud_max_probes set_max_amplification_factor
     set_send_capacity_factor set_initial_rtt set_path_challenge_recv_max_queue_len set_enable_send_streams_blocked
     set_enable_relaxed_loss_threshold set_enable_cubic_idle_restart_fix enable_track_unknown_transport_parameters
-    with_boring_ssl_ctx_builder`,
+    with_boring_ssl_ctx_builder set_use_initial_max_data_as_flow_control_win set_custom_bbr_params`,
   connection: `set_keylog set_qlog set_qlog_with_level set_session recv send send_on_path send_quantum
     send_quantum_on_path max_send_udp_payload_size send_ack_eliciting send_ack_eliciting_on_path timeout_instant timeout
     on_timeout pmtu revalidate_pmtu get_next_release_time max_release_into_future pacing_enabled gcongestion_enabled
@@ -35,7 +35,13 @@ const QUICHE = {
     source_cids_left scids_left retire_destination_cid retire_dcid retired_scid_next retired_scids available_dcids
     source_id source_ids destination_id close is_established is_resumed is_in_early_data is_draining is_closed
     is_timed_out is_server peer_error local_error trace_id application_proto server_name peer_cert peer_cert_chain
-    session peer_transport_params early_data_reason stats path_stats`,
+    session peer_transport_params early_data_reason stats path_stats qlog_streamer set_cc_algorithm_in_handshake
+    set_cc_algorithm_name_in_handshake set_initial_congestion_window_packets_in_handshake
+    set_enable_relaxed_loss_threshold_in_handshake set_enable_cubic_idle_restart_fix_in_handshake
+    set_hystart_in_handshake set_pacing_in_handshake set_max_pacing_rate_in_handshake
+    set_max_send_udp_payload_size_in_handshake set_send_capacity_factor_in_handshake set_discover_pmtu_in_handshake
+    set_max_idle_timeout_in_handshake set_initial_max_streams_bidi_in_handshake
+    set_custom_bbr_settings_in_handshake set_use_initial_max_data_as_flow_control_win_in_handshake`,
 };
 
 interface Row {
