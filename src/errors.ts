@@ -238,6 +238,10 @@ export const QUIC_ERRORS = {
   ERR_QUIC_INTERFACE_NOT_BOUND: { message: 'The interface is not bound' },
   ERR_QUIC_SERVER_EXISTS: { message: 'There is already a server with this name' },
   ERR_QUIC_SERVER_NOT_FOUND: { message: 'There is no server with this name' },
+  ERR_QUIC_NO_IDENTITY: {
+    message:
+      'There is neither a certificate with its key (cert, key) nor a pre-shared key (psks) for clients',
+  },
   ERR_QUIC_INCOMING_ANSWERED: { message: 'The incoming connection was already answered' },
   ERR_QUIC_INCOMING_GONE: { message: 'The incoming connection is gone' },
   ERR_QUIC_RETRY_NOT_POSSIBLE: { message: 'The incoming connection already came with a token' },

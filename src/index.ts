@@ -11,7 +11,20 @@ export type { DatagramCounters, DatagramFate } from './connection/datagrams.ts';
 export type { PathEvent } from './connection/path-events.ts';
 export type { CryptoOptions } from './connection/tls-options.ts';
 export { QUIC_ERRORS, QuicError, type QuicErrorCode, type QuicErrorType } from './errors.ts';
-export { type ListenerState, type ListenOptions, listen, QuicListener } from './listener/listener.ts';
+export type {
+  Authorization,
+  Authorizer,
+  CertificateRequest,
+  NameRequest,
+} from './listener/authorization.ts';
+export { IncomingConnection, type IncomingHandler } from './listener/incoming-connection.ts';
+export type { ListenOptions } from './listener/listen-options.ts';
+export { listen, QuicListener, type ServersByName, type StartOptions } from './listener/listener.ts';
+export type { ListenerState } from './listener/listener-state.ts';
+export { VirtualServer } from './listener/server.ts';
+export type { IdentityOptions } from './listener/server-identity.ts';
+export type { ConnectionHandler, HandlerInfo, ServerOptions } from './listener/server-options.ts';
+export type { ResolvedServer, ServerResolver } from './listener/server-resolution.ts';
 export {
   MemoryReplayStore,
   type MemoryReplayStoreOptions,
@@ -39,7 +52,7 @@ export type { TransportOptions } from './runtime/options.ts';
 export type { PathStats, QuicPath } from './runtime/path.ts';
 export { type OpenOptions, QuicStream, type WaitOptions } from './runtime/stream.ts';
 export type { StreamDeadline } from './runtime/stream-deadline.ts';
-export type { EarlyDataState, ExternalPsk } from './tls/engine.ts';
+export type { ClientHelloInfo, EarlyDataState, ExternalPsk } from './tls/engine.ts';
 export { type BindUri, parseBindUri, resolveBindUri } from './udp/bind-uri.ts';
 export type { HandOver, ShardPlace } from './udp/hand-over.ts';
 export { LocalHandOver } from './udp/local-hand-over.ts';

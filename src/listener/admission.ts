@@ -1,8 +1,10 @@
-// How many connections strangers may begin at once. Above one number of handshakes that are not complete a client has
-// to prove its address first, which costs us nothing (RFC 9000 §8.1.2); above another, or when nobody accepts, it is
-// refused. Knows numbers only.
+// How many connections strangers may begin: of all clients together and from one address. Above one number of handshakes
+// in progress a client has to prove its address first, which costs us no memory (RFC 9000 §8.1.2). Counts and says what
+// is to be done; knows no connections and answers nobody.
 
-import type { Incoming } from '../routing/incoming.ts';
+import type { Verdict } from '../routing/router-options.ts';
+import { ipToBytes, type SocketAddress } from '../util/address.ts';
+import { bytesKey } from '../util/bytes.ts';
 
 /** Handshakes in progress above which clients are sent a Retry first. */
 export const RETRY_ABOVE_HALF_OPEN = 1000;
@@ -10,31 +12,120 @@ export const RETRY_ABOVE_HALF_OPEN = 1000;
 /** Handshakes in progress above which clients are refused. */
 export const MAX_HALF_OPEN = 4000;
 
-/** Connections that wait to be accepted by the application; more are refused. */
+/** Connections that wait for the application; first packets of more are dropped. */
 export const MAX_QUEUED_CONNECTIONS = 1024;
 
-export type Decision = 'accept' | 'retry' | 'refuse';
+/** Part of these places that only clients whose address is proved get: one in so many. */
+const PROVED_SHARE = 4;
+
+/** Defaults are those above; the others are without limit. */
+export interface AdmissionLimits {
+  readonly backlog: number;
+  readonly maxConnections: number;
+  readonly maxConnectionsPerAddress: number;
+  readonly maxHalfOpen: number;
+  readonly retryAbove: number;
+}
+
+/** A connection's place in the counts, from its first packet to its end. */
+export interface Place {
+  /** The application has it, or nobody will. */
+  delivered(): void;
+  /** A handshake began. */
+  began(): void;
+  /** … and is over. */
+  opened(): void;
+  /** It is gone. All of these may be called again. */
+  gone(): void;
+}
 
 export class Admission {
+  readonly #limits: AdmissionLimits;
+  readonly #perAddress: Map<string, number> = new Map();
+  #pending = 0;
   #halfOpen = 0;
+  #live = 0;
 
+  constructor(limits: AdmissionLimits) {
+    this.#limits = limits;
+  }
+
+  /** Connections that wait for the application, or for their server's name. */
+  get pending(): number {
+    return this.#pending;
+  }
+
+  /** Handshakes in progress. */
   get halfOpen(): number {
     return this.#halfOpen;
   }
 
-  /** What to do with a client; `queued` connections wait to be accepted. */
-  decide(incoming: Pick<Incoming, 'addressValidated' | 'mayRetry'>, queued: number): Decision {
-    if (queued >= MAX_QUEUED_CONNECTIONS || this.#halfOpen >= MAX_HALF_OPEN) return 'refuse';
-    const isProved = incoming.addressValidated || !incoming.mayRetry;
-    return this.#halfOpen >= RETRY_ABOVE_HALF_OPEN && !isProved ? 'retry' : 'accept';
+  /** All connections. */
+  get live(): number {
+    return this.#live;
   }
 
-  /** A handshake began; `opened` settles when it is over, one way or the other. */
-  began(opened: Promise<unknown>): void {
-    this.#halfOpen++;
-    const over = (): void => {
-      this.#halfOpen--;
-    };
-    opened.then(over, over);
+  /** Addresses that are counted. */
+  get addresses(): number {
+    return this.#perAddress.size;
   }
+
+  /** What becomes of a first Initial. */
+  judge(from: SocketAddress, isValidated: boolean): Verdict {
+    const { backlog, maxConnections, maxConnectionsPerAddress, maxHalfOpen, retryAbove } = this.#limits;
+    if (this.#pending >= backlog || this.#live >= maxConnections) return 'drop';
+    if (Number.isFinite(maxConnectionsPerAddress)) {
+      const count = this.#perAddress.get(blockOf(from)) ?? 0;
+      // Who only claims the address must not lock out those who have it.
+      if (count >= maxConnectionsPerAddress) return isValidated ? 'drop' : 'retry';
+    }
+    if (isValidated) return this.#halfOpen >= maxHalfOpen ? 'refuse' : 'accept';
+    const isCrowded = this.#halfOpen >= retryAbove || this.#pending > backlog - backlog / PROVED_SHARE;
+    return isCrowded ? 'retry' : 'accept';
+  }
+
+  enter(from: SocketAddress): Place {
+    const block = Number.isFinite(this.#limits.maxConnectionsPerAddress) ? blockOf(from) : null;
+    this.#live++;
+    this.#pending++;
+    if (block !== null) this.#perAddress.set(block, (this.#perAddress.get(block) ?? 0) + 1);
+    let isPending = true;
+    let isHalfOpen = false;
+    let isLive = true;
+    const place: Place = {
+      delivered: () => {
+        if (isPending) this.#pending--;
+        isPending = false;
+      },
+      began: () => {
+        if (!isHalfOpen && isLive) this.#halfOpen++;
+        isHalfOpen = isLive;
+      },
+      opened: () => {
+        if (isHalfOpen) this.#halfOpen--;
+        isHalfOpen = false;
+      },
+      gone: () => {
+        place.opened();
+        place.delivered();
+        if (!isLive) return;
+        isLive = false;
+        this.#live--;
+        if (block !== null) this.#leave(block);
+      },
+    };
+    return place;
+  }
+
+  #leave(block: string): void {
+    const count = (this.#perAddress.get(block) ?? 1) - 1;
+    if (count === 0) this.#perAddress.delete(block);
+    else this.#perAddress.set(block, count);
+  }
+}
+
+/** An IPv4 address, or the 64 bits that an IPv6 network of one customer has at least (RFC 4291 §2.5.1). */
+function blockOf({ address, family }: SocketAddress): string {
+  const bytes = family === 6 ? ipToBytes(address) : null;
+  return bytes === null ? address : bytesKey(bytes, 0, 8);
 }

@@ -1,97 +1,87 @@
-// Accepts connections on an endpoint: a lifecycle and a queue of connections that wait to be accepted. Who the server
-// is for a name comes from its servers; here it is one, the default.
+// Accepts connections on an endpoint: a lifecycle, servers under their names, and a queue of connections that wait to be
+// accepted. Coordinates; what a server is, who is let in and what a hello leads to is decided by its parts.
 
-import type { ServerAnswer } from '../connection/config.ts';
-import type { CryptoOptions } from '../connection/tls-options.ts';
-import { nodeProvider } from '../crypto/node-provider.ts';
-import { invalidArgType, quicError } from '../errors.ts';
-import { loadIdentity } from '../pki/identity.ts';
-import type { PkiInput } from '../pki/input.ts';
-import { type TrustSource, trustAnchors } from '../pki/trust-anchors.ts';
+import { invalidArgType, type QuicError, quicError } from '../errors.ts';
 import type { Incoming } from '../routing/incoming.ts';
+import type { Verdict } from '../routing/router-options.ts';
 import type { QuicConnection } from '../runtime/connection.ts';
-import { abortable, type Deferred, defer } from '../runtime/deferred.ts';
-import {
-  ENDPOINT_OPTION_NAMES,
-  type EndpointConnectionConfig,
-  type EndpointOptions,
-  QuicEndpoint,
-} from '../runtime/endpoint.ts';
-import {
-  checkOptionNames,
-  parseAlpn,
-  parseHandshake,
-  parseTransport,
-  TRANSPORT_OPTION_NAMES,
-  type TransportOptions,
-} from '../runtime/options.ts';
-import { parseQlog, type QlogOption } from '../runtime/qlog.ts';
-import type { VerificationOptions } from '../runtime/questions.ts';
+import { abortable, type Deferred, defer, settle } from '../runtime/deferred.ts';
+import type { DrainOptions } from '../runtime/drains.ts';
+import { QuicEndpoint } from '../runtime/endpoint.ts';
+import { integer, parseAlpn } from '../runtime/options.ts';
 import type { WaitOptions } from '../runtime/stream.ts';
-import { NO_TRACE } from '../trace/trace.ts';
 import type { SocketAddress } from '../util/address.ts';
-import { Ring } from '../util/ring.ts';
-import { Admission } from './admission.ts';
+import { AcceptQueue } from './accept-queue.ts';
+import { Admission, type Place } from './admission.ts';
+import { type Arrival, Arrivals } from './arrivals.ts';
+import type { IncomingAnswers } from './incoming-connection.ts';
 import {
-  LISTEN_SESSION_OPTION_NAMES,
-  type ListenSessionOptions,
-  parseListenSessions,
-} from './session-options.ts';
+  checkListenNames,
+  endpointOptions,
+  type ListenOptions,
+  type ParsedListen,
+  parseListen,
+} from './listen-options.ts';
+import { type ListenerState, ListenerStateMachine } from './listener-state.ts';
+import { VirtualServer } from './server.ts';
+import {
+  type ConnectionHandler,
+  hasIdentity,
+  parseOwnServer,
+  type ServerOptions,
+  type ServerSettings,
+} from './server-options.ts';
+import { type ReceptionHost, ServerReception } from './server-reception.ts';
+import { ServerResolution } from './server-resolution.ts';
+import { DEFAULT_SERVER_NAME, parseServerName, ServerTable } from './servers.ts';
 
-export interface ListenOptions
-  extends Omit<EndpointOptions, 'environment'>,
-    TransportOptions,
-    CryptoOptions,
-    QlogOption,
-    ListenSessionOptions {
-  /** Protocols, the server's order of preference. Required. */
-  alpn: string | readonly string[];
-  /** Certificate chain and key: PEM or DER, bytes, text or file path. Required, unless there are `psks`. */
-  cert?: PkiInput | readonly PkiInput[];
-  key?: PkiInput;
-  /** A stapled OCSP response in DER, for clients that ask (RFC 6066 §8). */
-  ocspResponse?: Uint8Array;
-  /** Ask clients for a certificate; with `rejectUnauthorized` (default true) one without a good one is refused. */
-  requestCert?: boolean;
-  rejectUnauthorized?: boolean;
-  /** Who may have issued client certificates. */
-  ca?: TrustSource | readonly TrustSource[];
-  /** Gets each line of the NSS key log. */
-  onKeyLog?: (line: string) => void;
-  /** Use this endpoint instead of one of its own; it stays open when the listener closes. */
-  endpoint?: QuicEndpoint;
-  environment?: EndpointOptions['environment'];
+/** What `start` may say instead of the options that the listener was made with. */
+export interface StartOptions {
+  alpn?: string | readonly string[];
+  /** IP address; a wildcard for all of a family, absent for all of both. Not with an endpoint that was given. */
+  address?: string;
+  /** 0 for any free one. */
+  port?: number;
 }
 
-export type ListenerState = 'open' | 'started' | 'stopped' | 'closed';
-
 /**
- * A listener with one default server. Made without binding; `start` binds. Async-iterable over its connections.
+ * A listener. Made without binding; `start` binds. Async-iterable over its connections.
  *
- * Errors: ERR_QUIC_LISTENER_NOT_STARTED, ERR_QUIC_LISTENER_ALREADY_STARTED, ERR_QUIC_LISTENER_FINISHED, ERR_QUIC_BIND,
- * ERR_QUIC_ENDPOINT_BUSY, and those of reading certificates and keys.
+ * Errors: ERR_QUIC_LISTENER_NOT_STARTED, ERR_QUIC_LISTENER_ALREADY_STARTED, ERR_QUIC_LISTENER_FINISHED,
+ * ERR_QUIC_LISTENER_FAILED (after `destroy` with an error), ERR_QUIC_BIND, ERR_QUIC_ENDPOINT_BUSY, ERR_QUIC_NO_IDENTITY,
+ * ERR_QUIC_SERVER_EXISTS, ERR_QUIC_SERVER_NOT_FOUND, and those of reading certificates and keys.
  */
 export class QuicListener {
   readonly endpoint: QuicEndpoint;
   readonly #ownsEndpoint: boolean;
-  readonly #config: EndpointConnectionConfig;
-  readonly #verification: VerificationOptions;
-  readonly #queue: Ring<QuicConnection> = new Ring();
-  readonly #waiting: Ring<Deferred<QuicConnection>> = new Ring();
+  readonly #parsed: ParsedListen;
+  readonly #state: ListenerStateMachine = new ListenerStateMachine();
+  readonly #servers: ServerTable = new ServerTable();
+  readonly #resolution: ServerResolution;
+  readonly #queue: AcceptQueue<QuicConnection> = new AcceptQueue();
+  readonly #connections: Map<QuicConnection, Place> = new Map();
+  readonly #admission: Admission;
+  readonly #arrivals: Arrivals;
   readonly #closed: Deferred<void> = defer();
-  readonly #admission: Admission = new Admission();
-  #state: ListenerState = 'open';
-  #starting: Promise<unknown> | null = null;
+  #alpn: readonly string[];
+  /** Connections whose server is not known yet. */
+  #unready = 0;
+  #stopped: Deferred<void> = defer();
+  /** Why there will be no connections any more. */
+  #failure: QuicError | null = null;
 
   constructor(options: ListenOptions) {
-    checkOptionNames(options, OPTION_NAMES, 'options');
-    const { connection, answer, verification } = parseListen(options);
+    checkListenNames(options);
     this.#ownsEndpoint = options.endpoint === undefined;
     this.endpoint = options.endpoint ?? new QuicEndpoint(endpointOptions(options));
-    const parsed = parseListenSessions(options, this.endpoint.environment);
-    const { sessions, replayStore } = parsed;
-    this.#config = { ...connection, sessions, answer: { ...answer, ...parsed.answer } };
-    this.#verification = { ...verification, replayStore };
+    const { environment } = this.endpoint;
+    this.#parsed = parseListen(options, environment);
+    const { alpn, base, limits, resolver, onIncoming } = this.#parsed;
+    this.#alpn = alpn ?? [];
+    this.#admission = new Admission(limits);
+    this.#resolution = new ServerResolution(this.#servers, resolver, base, environment.provider);
+    this.#arrivals = new Arrivals(environment.clock, onIncoming, (arrival) => this.#answersTo(arrival));
+    if (hasIdentity(base)) this.#servers.add(this.#makeServer(DEFAULT_SERVER_NAME, base));
   }
 
   /** What moves its datagrams. */
@@ -100,44 +90,127 @@ export class QuicListener {
   }
 
   get state(): ListenerState {
-    return this.#state;
+    return this.#state.value;
   }
 
-  /** Binds and begins to take connections. A failure leaves the listener as it was. */
-  async start(): Promise<void> {
-    if (this.#state === 'closed') throw quicError('ERR_QUIC_LISTENER_FINISHED');
-    if (this.#state === 'started' || this.#starting !== null)
+  // ---- lifecycle ----
+
+  /**
+   * Binds and begins to take connections; after `stop`, again. Uses sockets again that connections still use. A failure
+   * leaves the listener as it was.
+   */
+  async start(options: StartOptions = {}): Promise<void> {
+    const state = this.#state;
+    if (state.value === 'closed') throw this.#finished();
+    if (state.value !== 'open' && state.value !== 'stopped')
       throw quicError('ERR_QUIC_LISTENER_ALREADY_STARTED');
-    this.#starting = this.endpoint.bind();
+    const alpn = options.alpn === undefined ? this.#parsed.alpn : parseAlpn(options.alpn);
+    if (alpn === null)
+      throw invalidArgType('alpn', "a protocol name or a list of them, such as ['echo']", undefined);
+    if (!this.#resolution.isPossible) throw quicError('ERR_QUIC_NO_IDENTITY');
+    const place = this.#place(options);
+    const before = state.value;
+    state.to('starting');
     try {
-      await this.#starting;
-      const { ipv4, ipv6 } = this.#config.transport.preferredAddress ?? {};
-      if (ipv4 !== undefined) await this.endpoint.bindAt({ ...ipv4, family: 4 });
-      if (ipv6 !== undefined) await this.endpoint.bindAt({ ...ipv6, family: 6 });
-      this.endpoint.setAcceptor({
-        onIncoming: (incoming, now) => this.#onIncoming(incoming, now),
-        onEndpointClosed: () => this.#finish(),
-      });
-      this.#state = 'started';
-    } finally {
-      this.#starting = null;
+      await this.#bind(place);
+      if (this.state === 'closed') throw this.#finished();
+      this.endpoint.setAcceptor(this.#acceptor());
+    } catch (error) {
+      if (this.#ownsEndpoint && !this.endpoint.isClosed) await this.endpoint.release();
+      if (this.state === 'starting') state.to(before);
+      throw error;
     }
+    this.#alpn = alpn;
+    this.#stopped = defer();
+    state.to('started');
   }
 
-  /** The next connection, in order of arrival. Its handshake may still go on: see `connection.opened`. */
+  /**
+   * Takes no new connections. Those that wait can still be accepted, accepted ones live on, and so do the sockets they
+   * use. Resolves when every connection that had begun is in the queue or over; `signal` ends the wait alone.
+   */
+  stop(options: WaitOptions = {}): Promise<void> {
+    const { value } = this.#state;
+    if (value === 'open' || value === 'starting')
+      return Promise.reject(quicError('ERR_QUIC_LISTENER_NOT_STARTED'));
+    if (value === 'stopped' || value === 'closed') return Promise.resolve();
+    if (value === 'started') {
+      this.#state.to('stopping');
+      this.endpoint.setAcceptor(null);
+      this.#arrivals.refuseAll();
+      this.#checkStopped();
+    }
+    const waiting = defer<void>();
+    void this.#stopped.promise.then(() => waiting.resolve());
+    return abortable(waiting, options.signal, () => {});
+  }
+
+  /**
+   * Takes no new connections, closes those never accepted, lets accepted ones finish for up to `drain` milliseconds
+   * (default 0), closes the rest and frees the sockets. Idempotent; gives `closed`.
+   */
+  close(options: DrainOptions = {}): Promise<void> {
+    if (this.state === 'closed') return this.#closed.promise;
+    integer('drain', options.drain, 0, 2 ** 31 - 1, 0);
+    this.#end(null);
+    void this.#free(options);
+    return this.#closed.promise;
+  }
+
+  /** Closes everything now; with an error, connections and waiting calls fail with it. */
+  destroy(error?: Error): void {
+    if (this.state === 'closed') return;
+    this.#end(error ?? null);
+    for (const connection of this.connections) connection.destroy(error);
+    void this.#free({});
+  }
+
+  get closed(): Promise<void> {
+    return this.#closed.promise;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** Whether its sockets keep the process alive; they do by default. */
+  ref(): void {
+    this.endpoint.ref();
+  }
+
+  unref(): void {
+    this.endpoint.unref();
+  }
+
+  /** Where the listener is bound, with the real port. Throws ERR_QUIC_LISTENER_NOT_STARTED unless it is started. */
+  address(): SocketAddress {
+    if (!this.#state.mayDeliver) throw quicError('ERR_QUIC_LISTENER_NOT_STARTED');
+    return this.endpoint.address;
+  }
+
+  get port(): number {
+    return this.address().port;
+  }
+
+  // ---- accepting ----
+
+  /**
+   * The next connection, in order. Its server is known and let the client in; its handshake may still go on: see
+   * `connection.opened`.
+   */
   accept(options: WaitOptions = {}): Promise<QuicConnection> {
-    const queued = this.#queue.shift();
-    if (queued !== undefined) return Promise.resolve(queued);
-    if (this.#state === 'open') return Promise.reject(quicError('ERR_QUIC_LISTENER_NOT_STARTED'));
-    if (this.#state !== 'started') return Promise.reject(quicError('ERR_QUIC_LISTENER_FINISHED'));
-    const waiting = defer<QuicConnection>();
-    this.#waiting.push(waiting);
-    return abortable(waiting, options.signal, () => this.#givenUp.add(waiting));
+    const queued = this.tryAccept();
+    if (queued !== null) return Promise.resolve(queued);
+    if (this.#state.mayDeliver) return this.#queue.wait(options.signal);
+    const isBefore = this.state === 'open' || this.state === 'starting';
+    return Promise.reject(isBefore ? quicError('ERR_QUIC_LISTENER_NOT_STARTED') : this.#finished());
   }
 
   /** The next connection if there is one. */
   tryAccept(): QuicConnection | null {
-    return this.#queue.shift() ?? null;
+    const connection = this.#queue.shift() ?? null;
+    if (connection !== null) this.#connections.get(connection)?.delivered();
+    return connection;
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<QuicConnection, void, undefined> {
@@ -153,165 +226,240 @@ export class QuicListener {
     }
   }
 
-  /** Takes no new connections; those that wait can still be accepted and accepted ones live on. */
-  async stop(): Promise<void> {
-    if (this.#state === 'open') throw quicError('ERR_QUIC_LISTENER_NOT_STARTED');
-    if (this.#state !== 'started') return;
-    this.endpoint.setAcceptor(null);
-    this.#state = 'stopped';
-    this.#rejectWaiting();
+  /** Its connections that live, each once. */
+  get connections(): QuicConnection[] {
+    return [...this.#connections.keys()];
   }
+
+  get connectionCount(): number {
+    return this.#connections.size;
+  }
+
+  /** The connection that has this id now; null if none has. */
+  findConnection(connectionId: Uint8Array): QuicConnection | null {
+    const connection = this.endpoint.findConnection(connectionId);
+    return connection !== null && this.#connections.has(connection) ? connection : null;
+  }
+
+  /** How many connections wait for the application, are in their handshake, and live. */
+  get counts(): { pending: number; halfOpen: number; live: number } {
+    const { pending, halfOpen, live } = this.#admission;
+    return { pending, halfOpen, live };
+  }
+
+  // ---- servers ----
 
   /**
-   * Takes no new connections, closes those never accepted, lets accepted ones finish for up to `drain` milliseconds
-   * (default 0), closes the rest and frees the sockets. Idempotent; gives `closed`.
+   * Adds a server for clients that ask for this name: a host name, `*.` and a host name for one label more, or `*` for
+   * all others. What its options leave open it has from the listener. An error changes nothing: ERR_QUIC_SERVER_EXISTS,
+   * ERR_QUIC_NO_IDENTITY, ERR_QUIC_LISTENER_FINISHED, those of arguments and of reading certificates and keys.
    */
-  close(options: { drain?: number; signal?: AbortSignal } = {}): Promise<void> {
-    if (this.#state === 'closed') return this.#closed.promise;
-    if (this.#state === 'started') this.endpoint.setAcceptor(null);
-    for (const connection of this.#queue) connection.destroy();
-    this.#finish();
-    if (this.#ownsEndpoint) void this.endpoint.close(options).then(() => this.#closed.resolve());
-    else this.#closed.resolve();
-    return this.#closed.promise;
+  async addServer(name: string, options: ServerOptions = {}): Promise<VirtualServer> {
+    if (this.state === 'closed') throw this.#finished();
+    const parsed = parseServerName(name);
+    this.#servers.checkFree(parsed);
+    const { provider } = this.endpoint.environment;
+    const server = this.#makeServer(parsed, parseOwnServer(options, this.#parsed.base, provider));
+    this.#servers.add(server);
+    return server;
   }
 
-  /** Closes everything now. */
-  destroy(): void {
-    void this.close();
+  /** Whether there was one. New handshakes for the name are refused from now on; its connections go on. */
+  removeServer(name: string): boolean {
+    const server = this.#servers.remove(parseServerName(name));
+    server?.onRemoved();
+    return server !== undefined;
   }
 
-  get closed(): Promise<void> {
-    return this.#closed.promise;
+  /** The server with exactly this name. */
+  getServer(name: string): VirtualServer | undefined {
+    return this.#servers.get(parseServerName(name));
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
+  /** In the order in which they were added. */
+  serverNames(): string[] {
+    return this.#servers.names;
   }
 
-  /** Where the listener is bound, with the real port. Throws ERR_QUIC_LISTENER_NOT_STARTED before `start`. */
-  address(): SocketAddress {
-    if (this.#state !== 'started') throw quicError('ERR_QUIC_LISTENER_NOT_STARTED');
-    return this.endpoint.address;
-  }
+  // ---- inside: lifecycle ----
 
-  get port(): number {
-    return this.address().port;
-  }
-
-  readonly #givenUp: WeakSet<object> = new WeakSet();
-
-  #onIncoming(incoming: Incoming, _now: number): void {
-    const decision = this.#admission.decide(incoming, this.#queue.length);
-    if (decision === 'refuse') return void this.endpoint.refuse(incoming);
-    if (decision === 'retry') return void this.endpoint.retry(incoming);
-    const connection = this.endpoint.accept(incoming, this.#config, this.#verification);
-    if (connection === null) return;
-    this.#admission.began(connection.opened);
-    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
-      if (this.#givenUp.has(next)) continue;
-      next.resolve(connection);
-      return;
+  #place({ address, port }: StartOptions): StartOptions {
+    if (address === undefined && port === undefined) return {};
+    if (!this.#ownsEndpoint) {
+      throw quicError('ERR_QUIC_INVALID_STATE', {
+        message:
+          'The endpoint was given to the listener and says where it is bound; address and port are its options',
+      });
     }
-    this.#queue.push(connection);
+    return { ...(address === undefined ? {} : { address }), ...(port === undefined ? {} : { port }) };
   }
 
-  #finish(): void {
-    this.#state = 'closed';
-    this.#queue.clear();
-    this.#rejectWaiting();
+  async #bind(place: StartOptions): Promise<void> {
+    await this.endpoint.bind(place);
+    const { ipv4, ipv6 } = this.#parsed.connection.transport.preferredAddress ?? {};
+    if (ipv4 !== undefined) await this.endpoint.bindAt({ ...ipv4, family: 4 });
+    if (ipv6 !== undefined) await this.endpoint.bindAt({ ...ipv6, family: 6 });
   }
 
-  #rejectWaiting(): void {
-    for (const waiting of this.#waiting) waiting.reject(quicError('ERR_QUIC_LISTENER_FINISHED'));
-    this.#waiting.clear();
+  #checkStopped(): void {
+    if (this.state !== 'stopping' || this.#unready > 0) return;
+    const freed = this.#ownsEndpoint ? this.endpoint.release() : Promise.resolve();
+    void freed.then(() => {
+      if (this.state !== 'stopping') return;
+      this.#state.to('stopped');
+      this.#queue.rejectWaiting(this.#finished());
+      this.#stopped.resolve();
+    });
+  }
+
+  /** From any state to 'closed'. */
+  #end(error: Error | null): void {
+    if (error !== null) {
+      this.#failure = quicError('ERR_QUIC_LISTENER_FAILED', { reason: error.message, cause: error });
+    }
+    if (this.#state.mayDeliver && !this.endpoint.isClosed) this.endpoint.setAcceptor(null);
+    this.#state.to('closed');
+    this.#arrivals.refuseAll();
+    for (const connection of this.#queue.takeAll()) connection.destroy();
+    this.#queue.rejectWaiting(this.#finished());
+    this.#stopped.resolve();
+  }
+
+  async #free(options: DrainOptions): Promise<void> {
+    if (this.#ownsEndpoint) await this.endpoint.close(options);
+    else await this.endpoint.closeConnections(this.connections, options);
+    this.#closed.resolve();
+  }
+
+  #finished(): QuicError {
+    return this.#failure ?? quicError('ERR_QUIC_LISTENER_FINISHED');
+  }
+
+  // ---- inside: connections ----
+
+  #makeServer(name: string, settings: ServerSettings): VirtualServer {
+    return new VirtualServer(name, settings, this.endpoint.environment.provider);
+  }
+
+  #acceptor(): Parameters<QuicEndpoint['setAcceptor']>[0] {
+    return {
+      isQuiet: this.#parsed.isQuiet,
+      judge: (from, isValidated): Verdict => this.#admission.judge(from, isValidated),
+      onIncoming: (incoming) => this.#onIncoming(incoming),
+      onEndpointClosed: () => {
+        this.#end(null);
+        void this.endpoint.closed.then(() => this.#closed.resolve());
+      },
+    };
+  }
+
+  #onIncoming(incoming: Incoming): void {
+    const place = this.#admission.enter(incoming.from);
+    incoming.onExpired = () => place.gone();
+    this.#arrivals.push({ incoming, place });
+  }
+
+  #answersTo({ incoming, place }: Arrival): IncomingAnswers {
+    const { endpoint } = this;
+    const without = (answer: () => void) => () => {
+      place.gone();
+      answer();
+    };
+    return {
+      accept: (overrides) => {
+        const host = this.#receptionHost(place);
+        this.#unready++;
+        const reception = new ServerReception(host, incoming, overrides);
+        const connection = endpoint.accept(incoming, this.#parsed.connection, reception);
+        if (connection === null) {
+          place.gone();
+          host.onLost();
+        }
+        return connection;
+      },
+      refuse: without(() => (this.#parsed.isQuiet ? endpoint.ignore(incoming) : endpoint.refuse(incoming))),
+      retry: without(() => endpoint.retry(incoming)),
+      ignore: without(() => endpoint.ignore(incoming)),
+    };
+  }
+
+  #receptionHost(place: Place): ReceptionHost {
+    const { clock } = this.endpoint.environment;
+    return {
+      isQuiet: this.#parsed.isQuiet,
+      alpn: this.#alpn,
+      resolution: this.#resolution,
+      now: () => clock.now(),
+      wallTime: () => clock.wallTime(),
+      onMade: (connection, incoming) => this.#onMade(connection, incoming, place),
+      onReady: (connection, settings, incoming) => this.#onReady(connection, settings, incoming, place),
+      onLost: () => this.#readyOrLost(),
+    };
+  }
+
+  #onMade(connection: QuicConnection, { originalDestinationId }: Incoming, place: Place): void {
+    this.#connections.set(connection, place);
+    place.began();
+    const opened = () => place.opened();
+    connection.opened.then(opened, opened);
+    const gone = () => {
+      place.gone();
+      this.#connections.delete(connection);
+    };
+    connection.closed.then(gone, gone);
+    const { onConnection } = this.#parsed;
+    if (onConnection) run(onConnection, connection, originalDestinationId);
+  }
+
+  #onReady(
+    connection: QuicConnection,
+    { onConnection }: ServerSettings,
+    { originalDestinationId }: Incoming,
+    place: Place,
+  ): void {
+    if (onConnection !== null) run(onConnection, connection, originalDestinationId);
+    const isTaken = onConnection !== null || Boolean(this.#parsed.onConnection);
+    if (this.state === 'closed' && !isTaken) connection.destroy();
+    else if (isTaken || this.#queue.push(connection)) place.delivered();
+    this.#readyOrLost();
+  }
+
+  #readyOrLost(): void {
+    this.#unready--;
+    this.#checkStopped();
   }
 }
 
-/** Makes a listener and starts it. */
-export async function listen(options: ListenOptions): Promise<QuicListener> {
-  const listener = new QuicListener(options);
-  await listener.start();
+/** Makes a listener, adds servers and starts it. */
+export async function listen(options: ListenOptions & { servers?: ServersByName }): Promise<QuicListener> {
+  const { servers = {}, ...rest } = options;
+  const listener = new QuicListener(rest);
+  try {
+    for (const [name, server] of Object.entries(servers)) await listener.addServer(name, server);
+    await listener.start();
+  } catch (error) {
+    await listener.close();
+    throw error;
+  }
   return listener;
 }
 
-function parseListen(options: ListenOptions): {
-  connection: EndpointConnectionConfig;
-  answer: ServerAnswer;
-  verification: VerificationOptions;
-} {
-  const { onKeyLog, requestCert = false, rejectUnauthorized = true } = options;
-  if (onKeyLog !== undefined && typeof onKeyLog !== 'function') {
-    throw invalidArgType('onKeyLog', 'of type function', onKeyLog);
-  }
-  const alpn = parseAlpn(options.alpn);
-  const transport = parseTransport(options);
-  const answer: ServerAnswer = {
-    identity: parseIdentity(options),
-    alpn,
-    clientCertificate: requestCert ? (rejectUnauthorized ? 'require' : 'request') : 'none',
-  };
-  return {
-    connection: {
-      qlog: parseQlog(options),
-      trace: onKeyLog === undefined ? NO_TRACE : { ...NO_TRACE, keyLog: onKeyLog },
-      transport,
-      version: 1,
-      ...parseHandshake(
-        options,
-        (options.endpoint?.environment ?? options.environment)?.provider ?? nodeProvider,
-      ),
-      maxAmplificationFactor: 3,
-      grease: true,
-      alpn,
-      serverName: null,
-      verifyPeer: requestCert,
-      requestOcsp: false,
-      identity: undefined,
-      answer: undefined,
-      token: undefined,
+/** Options of servers by their names. */
+export type ServersByName = Readonly<Record<string, ServerOptions>>;
+
+/** A handler that fails ends its own connection, and is told of on the process's warnings. */
+function run(
+  handler: ConnectionHandler,
+  connection: QuicConnection,
+  originalDestinationId: Uint8Array,
+): void {
+  settle(
+    () => handler(connection, { originalDestinationId }),
+    () => {},
+    (thrown) => {
+      const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+      process.emitWarning(`The handler of a connection failed: ${error.message}`);
+      connection.destroy(error);
     },
-    answer,
-    verification: {
-      acceptAny: !rejectUnauthorized,
-      ...(options.ca === undefined ? {} : { anchors: trustAnchors(options.ca) }),
-    },
-  };
+  );
 }
-
-function parseIdentity({ cert, key, psks, ocspResponse }: ListenOptions): ServerAnswer['identity'] {
-  if (cert === undefined && key === undefined && psks !== undefined) return null;
-  if (cert === undefined)
-    throw invalidArgType('cert', 'a certificate chain in PEM or DER, or a file path', undefined);
-  if (key === undefined)
-    throw invalidArgType('key', 'a private key in PEM or DER, or a file path', undefined);
-  const identity = loadIdentity({ cert, key });
-  if (ocspResponse !== undefined && !(ocspResponse instanceof Uint8Array)) {
-    throw invalidArgType('ocspResponse', 'an instance of Uint8Array', ocspResponse);
-  }
-  return {
-    certificates: [...identity.certificates],
-    key: identity.key,
-    ...(ocspResponse && { ocspResponse }),
-  };
-}
-
-function endpointOptions(options: ListenOptions): EndpointOptions {
-  const given = Object.entries(options).filter(([name]) => ENDPOINT_OPTION_NAMES.includes(name));
-  return Object.fromEntries(given) as EndpointOptions;
-}
-
-const OPTION_NAMES: ReadonlySet<string> = new Set([
-  ...ENDPOINT_OPTION_NAMES,
-  ...TRANSPORT_OPTION_NAMES,
-  ...LISTEN_SESSION_OPTION_NAMES,
-  'alpn',
-  'cert',
-  'key',
-  'ocspResponse',
-  'requestCert',
-  'rejectUnauthorized',
-  'ca',
-  'onKeyLog',
-  'endpoint',
-]);

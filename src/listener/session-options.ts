@@ -1,13 +1,11 @@
-// Options of a listener about resumption, 0-RTT and external keys, parsed once.
+// Options of a listener about resumption and copies of early data, parsed once.
 
-import type { ServerAnswer, SessionConfig } from '../connection/config.ts';
-import { parseLifetime, parsePsks, parseTicketKeys } from '../connection/session-options.ts';
+import type { SessionConfig } from '../connection/config.ts';
+import { parseLifetime, parseTicketKeys } from '../connection/session-options.ts';
 import { invalidArgType } from '../errors.ts';
 import { MemoryReplayStore, type ReplayStore } from '../routing/replay-store.ts';
 import type { Environment } from '../runtime/environment.ts';
 import { boolean } from '../runtime/options.ts';
-import type { ExternalPsk } from '../tls/engine.ts';
-import { pskTable } from '../tls/psk-selection.ts';
 import { TicketKeys } from '../tls/ticket-keys.ts';
 
 export interface ListenSessionOptions {
@@ -21,46 +19,34 @@ export interface ListenSessionOptions {
   /** Seconds that a ticket is good for, at most 604800. Default 86400. */
   ticketLifetime?: number;
   /**
-   * Takes 0-RTT from clients that resume. Such data can be copies of what was sent before (RFC 8446 §8): see
-   * `stream.early`. Default false.
-   */
-  earlyData?: boolean;
-  /**
    * Tells copies of early data. Listeners that share `ticketKeys` have to share it too. Default: in memory; with
    * `ticketKeys` it lets nothing in for its first 20 seconds, as it cannot know what was taken before.
    */
   replayStore?: ReplayStore;
-  /** External keys that stand for certificates: a list, or the key of an identity (null if there is none). */
-  psks?: readonly ExternalPsk[] | ((identity: Uint8Array) => ExternalPsk | null);
 }
 
 export const LISTEN_SESSION_OPTION_NAMES: readonly string[] = [
   'sessionTickets',
   'ticketKeys',
   'ticketLifetime',
-  'earlyData',
   'replayStore',
-  'psks',
 ];
 
 export interface ParsedListenSessions {
   readonly sessions: SessionConfig;
-  readonly answer: Pick<ServerAnswer, 'earlyData' | 'psk'>;
-  readonly replayStore: ReplayStore | undefined;
+  readonly replayStore: ReplayStore;
 }
 
 export function parseListenSessions(
   options: ListenSessionOptions,
   { clock, provider, random }: Environment,
 ): ParsedListenSessions {
-  const earlyData = boolean('earlyData', options.earlyData, false);
   const given = parseTicketKeys(options.ticketKeys, provider, random);
   const lifetime = parseLifetime(options.ticketLifetime);
   const { replayStore } = options;
   if (replayStore !== undefined && typeof replayStore?.add !== 'function') {
     throw invalidArgType('replayStore', 'an object with a function add', replayStore);
   }
-  const psk = pskLookup(options.psks);
   const sessions: SessionConfig = {
     wallTime: () => clock.wallTime(),
     ...(lifetime === undefined ? {} : { ticketLifetime: lifetime }),
@@ -74,13 +60,6 @@ export function parseListenSessions(
     new MemoryReplayStore({ now: () => clock.now(), warmsUp: given !== undefined });
   return {
     sessions,
-    answer: { earlyData, ...(psk === undefined ? {} : { psk }) },
-    replayStore: earlyData ? (replayStore ?? memory()) : undefined,
+    replayStore: replayStore ?? memory(),
   };
-}
-
-function pskLookup(psks: ListenSessionOptions['psks']): ServerAnswer['psk'] {
-  if (typeof psks === 'function') return psks;
-  const keys = parsePsks(psks);
-  return keys === undefined ? undefined : pskTable(keys);
 }

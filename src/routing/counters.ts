@@ -30,6 +30,10 @@ export const DROP_REASONS = [
   'foreign-id',
   /** Nobody listens. */
   'not-accepting',
+  /** The listener has as many connections as it may. */
+  'over-limit',
+  /** An answer was due to somebody who is not to know that a server is here. */
+  'quiet',
   /** Too many incoming connections wait for a decision. */
   'pending-limit',
   /** This incoming connection was decided about. */

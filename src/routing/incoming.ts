@@ -48,6 +48,8 @@ export class Incoming implements IncomingStart, HeapItem {
   state: IncomingState = 'pending';
   /** Copies of what came so far, the first Initial first. Empty once it was decided. */
   datagrams: Uint8Array[] = [];
+  /** Nobody decided in time. */
+  onExpired: (() => void) | null = null;
   /** After 'refused' and 'retried': what was answered, said again to who asks again. */
   answer: Uint8Array | null = null;
   heapIndex = -1;
@@ -132,7 +134,11 @@ export class IncomingTable {
 
   /** Those that nobody decided about are ignored from now on: their clients have given up. */
   expire(now: number): void {
-    while (deadlineOf(this.#pending) <= now) this.decide(this.#pending.peek() as Incoming, 'ignored', now);
+    while (deadlineOf(this.#pending) <= now) {
+      const incoming = this.#pending.peek() as Incoming;
+      this.decide(incoming, 'ignored', now);
+      incoming.onExpired?.();
+    }
     while (deadlineOf(this.#decided) <= now) this.#forgetFirst();
   }
 

@@ -1,6 +1,7 @@
 // What a router is made with. Every field has a meaning in one place only, `router.ts`.
 
 import type { CryptoProvider, RandomSource } from '../crypto/provider.ts';
+import type { SocketAddress } from '../util/address.ts';
 import type { RateLimit } from '../util/token-bucket.ts';
 import type { ConnectionIdGenerator } from './id-generator.ts';
 import type { AnswerKind } from './limits.ts';
@@ -34,6 +35,12 @@ export type AddressValidation = 'never' | 'always';
 
 /** What becomes of first Initials: an incoming connection, a refusal with CONNECTION_REFUSED, or nothing. */
 export type Admission = 'accept' | 'refuse' | 'drop';
+
+/** Says what becomes of a client's first Initial; `isValidated` if its token proved its address. */
+export type Gate = (from: SocketAddress, isValidated: boolean) => Verdict;
+
+/** 'retry' counts as 'accept' for a client whose address is validated. */
+export type Verdict = 'accept' | 'retry' | 'refuse' | 'drop';
 
 /** Entries in each table of a router. */
 export interface RouterSizes {

@@ -19,32 +19,27 @@ import { openInitial } from './initial-check.ts';
 import { type AnswerKind, MAX_CLOSING_RECORDS, MAX_INCOMING_BYTES, MAX_PENDING_INCOMING } from './limits.ts';
 import { ResetTokenTable } from './reset-token-table.ts';
 import { MIN_RESET_LENGTH } from './reset-tokens.ts';
+import type { RouteResult } from './route-result.ts';
 import { RoutedIds } from './routed-ids.ts';
-import type { AddressValidation, Admission, RouterOptions, RouterSizes } from './router-options.ts';
+import type {
+  AddressValidation,
+  Admission,
+  Gate,
+  RouterOptions,
+  RouterSizes,
+  Verdict,
+} from './router-options.ts';
 import type { OpenedToken, TokenContext } from './tokens.ts';
-
-/** What `route` says. The record and `reply` are the router's own and good until the next call. */
-export interface RouteResult<C> {
-  /**
-   * 'connection': give it the datagram. 'incoming': decide about `incoming`, which has the datagram. 'pending': kept in
-   * `incoming`, which waits for its decision. 'reply': send `reply` to where the datagram came from. 'foreign': bring it
-   * to `shard`. 'closing', 'drop': nothing to do.
-   */
-  kind: 'connection' | 'incoming' | 'pending' | 'reply' | 'closing' | 'foreign' | 'drop';
-  connection: C | null;
-  incoming: Incoming | null;
-  reply: Uint8Array;
-  /** 'foreign': who has the id. */
-  shard: number;
-  /** 'drop': why. 'reply': what it is. 'connection': set if the datagram is a stateless reset of it. */
-  reason: DropReason | AnswerKind | '';
-}
 
 export class Router<C> {
   /** May change at any time, for instance under load. */
   addressValidation: AddressValidation;
   /** May change at any time, for instance when a listener starts or stops. */
   admission: Admission;
+  /** What else decides about a first Initial, while `admission` is 'accept'. Throws nothing. */
+  gate: Gate | null = null;
+  /** Answers nobody but with a Retry: who scans for servers hears nothing. */
+  isQuiet = false;
   readonly counters: RouterCounters = newRouterCounters();
   /** Ids for connections, free in the tables here, with their reset tokens. */
   readonly idSource: RoutedIds;
@@ -89,6 +84,12 @@ export class Router<C> {
   /** Packets for this id go to the connection. */
   addId(id: Uint8Array, connection: C): void {
     this.#ids.set(id, connection);
+  }
+
+  /** The connection that has this id. */
+  find(id: Uint8Array): C | undefined {
+    const owner = this.#ids.get(id);
+    return owner instanceof ClosingRecord ? undefined : owner;
   }
 
   removeId(id: Uint8Array): void {
@@ -364,7 +365,10 @@ export class Router<C> {
     if (opened.kind === 'invalid-retry') return this.#refuse(version, bytes, INVALID_TOKEN, now);
     if (dcidLength < MIN_CLIENT_ID && opened.kind !== 'retry') return this.#drop('short-destination-id');
     const sourceId = copyBytes(bytes, scidStart, scidStart + scidLength);
-    if (opened.kind === 'none' && this.addressValidation === 'always') {
+    const verdict = this.#judge(from, opened.kind !== 'none');
+    if (verdict === 'drop') return this.#drop('over-limit');
+    if (verdict === 'refuse') return this.#refuse(version, bytes, CONNECTION_REFUSED, now);
+    if (verdict === 'retry') {
       if (!this.#answers.isAllowed('retry', now)) return this.#drop('answer-limited');
       return this.#reply('retry', this.#answers.retry(version, sourceId, destinationId, from, wallTime));
     }
@@ -388,6 +392,13 @@ export class Router<C> {
     this.#result.kind = 'incoming';
     this.#result.incoming = incoming;
     return this.#result;
+  }
+
+  #judge(from: SocketAddress, isValidated: boolean): Verdict {
+    const verdict = this.gate?.(from, isValidated) ?? 'accept';
+    if (verdict === 'drop' || verdict === 'refuse') return verdict;
+    if (isValidated) return 'accept';
+    return this.addressValidation === 'always' ? 'retry' : verdict;
   }
 
   #openToken(token: Uint8Array, seen: TokenContext): OpenedToken {
@@ -448,6 +459,7 @@ export class Router<C> {
 
   #reply(kind: AnswerKind, size: number): RouteResult<C> {
     if (size === 0) return this.#drop('answer-limited');
+    if (this.isQuiet && kind !== 'retry') return this.#drop('quiet');
     this.counters.answers[kind]++;
     this.#result.kind = 'reply';
     this.#result.reason = kind;

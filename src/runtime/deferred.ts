@@ -39,3 +39,27 @@ export function abortable<T>(
   deferred.promise.then(stop, stop);
   return deferred.promise;
 }
+
+/**
+ * Hands on what `get` returns: at once unless it is a promise. What it throws, or the promise rejects with, goes to
+ * `failed`.
+ */
+export function settle<T>(
+  get: () => T | PromiseLike<T>,
+  done: (value: T) => void,
+  failed: (error: unknown) => void,
+): void {
+  let value: T | PromiseLike<T>;
+  try {
+    value = get();
+  } catch (error) {
+    failed(error);
+    return;
+  }
+  if (isPromiseLike(value)) value.then(done, failed);
+  else done(value);
+}
+
+function isPromiseLike<T>(value: T | PromiseLike<T>): value is PromiseLike<T> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
+}

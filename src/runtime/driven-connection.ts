@@ -45,6 +45,8 @@ export class DrivenConnection implements Driven {
   resetTokens: { token: Uint8Array; from: SocketAddress }[] = [];
   /** Goes to the server's preferred address with a socket of its own. */
   followsPreferred = false;
+  /** Sends nothing: who is there is not to be seen yet. */
+  isHeld = false;
   /** The id that a client made up, and the address it was used from. */
   original: { id: Uint8Array; from: SocketAddress } | null = null;
   readonly #host: ConnectionHost;
@@ -77,6 +79,12 @@ export class DrivenConnection implements Driven {
   /** Written to: no events can have come of it. */
   wantSend(): void {
     if (!this.#isOver) this.#host.loop.wantSend(this);
+  }
+
+  /** Ends `isHeld`. */
+  release(): void {
+    this.isHeld = false;
+    this.touch();
   }
 
   onTimeout(now: number): void {
@@ -119,7 +127,7 @@ export class DrivenConnection implements Driven {
   }
 
   transmit(now: number, most: number): number {
-    if (this.#held !== null && !this.#sendHeld()) return 0;
+    if (this.isHeld || (this.#held !== null && !this.#sendHeld())) return 0;
     const { core } = this;
     const segments = this.#host.socketFor(core.paths.active.local)?.capabilities.segments ?? 1;
     let sent = 0;
@@ -142,7 +150,11 @@ export class DrivenConnection implements Driven {
 
   deadline(): number {
     if (this.#isOver) return Number.POSITIVE_INFINITY;
-    return this.core.timeoutAt() ?? Number.POSITIVE_INFINITY;
+    const { core } = this;
+    // What could only be sent is not due.
+    if (this.isHeld && core.state.isOpen)
+      return Math.min(core.idle.handshakeDeadline, core.idle.idleDeadline(core.probeTimeout()));
+    return core.timeoutAt() ?? Number.POSITIVE_INFINITY;
   }
 
   /** The system said something about a datagram of the socket; the owner may know what it means. */

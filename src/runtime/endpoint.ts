@@ -4,16 +4,19 @@
 import { ConnectionCore } from '../connection/connection.ts';
 import type { ConnectionEvent } from '../connection/events.ts';
 import { parseVersion, parseVersions } from '../connection/version-options.ts';
-import { type QuicError, quicError } from '../errors.ts';
+import { quicError } from '../errors.ts';
 import type { Incoming } from '../routing/incoming.ts';
-import type { RouteResult, Router } from '../routing/router.ts';
+import type { RouteResult } from '../routing/route-result.ts';
+import type { Router } from '../routing/router.ts';
 import type { TokenProvider } from '../routing/tokens.ts';
 import type { DatagramSocket, SocketBackend } from '../udp/socket.ts';
 import { addressKey, type SocketAddress, sameAddress } from '../util/address.ts';
 import type { Timer } from '../util/clock.ts';
 import { SUPPORTED_VERSIONS } from '../wire/versions.ts';
+import type { Acceptor, Reception } from './acceptor.ts';
 import { QuicConnection } from './connection.ts';
 import { ConnectionRoutes } from './connection-routes.ts';
+import { clientStart, serverStart } from './connection-starts.ts';
 import { type Deferred, defer } from './deferred.ts';
 import { type DrainOptions, Drains } from './drains.ts';
 import { type ConnectionHost, DrivenConnection } from './driven-connection.ts';
@@ -27,14 +30,7 @@ import type { BoundInterface, Interfaces } from './interfaces.ts';
 import { type DatagramSink, Loop } from './loop.ts';
 import type { MigrateOptions } from './migrations.ts';
 import { checkOptionNames, integer } from './options.ts';
-import { answerQuestions, type VerificationOptions } from './questions.ts';
-
-/** Decides about connections that want to exist: a listener. */
-export interface Acceptor {
-  onIncoming(incoming: Incoming, now: number): void;
-  /** The endpoint is over. */
-  onEndpointClosed(error: QuicError): void;
-}
+import { answerQuestions, type HandshakeQuestions, type VerificationOptions } from './questions.ts';
 
 /**
  * Errors: ERR_QUIC_BIND from `bind`, ERR_QUIC_ENDPOINT_CLOSED after `close`, ERR_QUIC_ENDPOINT_BUSY for a second
@@ -140,6 +136,12 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
     return [...this.#connections.values()];
   }
 
+  /** The connection that has this id now. */
+  findConnection(connectionId: Uint8Array): QuicConnection | null {
+    const driven = this.#router.find(connectionId);
+    return driven === undefined ? null : (this.#connections.get(driven) ?? null);
+  }
+
   /** What was routed, answered, dropped and why. */
   get counters(): Router<DrivenConnection>['counters'] {
     return this.#router.counters;
@@ -183,38 +185,29 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
     if (this.#isClosed && acceptor !== null) throw quicError('ERR_QUIC_ENDPOINT_CLOSED');
     if (acceptor !== null && this.#acceptor !== null) throw quicError('ERR_QUIC_ENDPOINT_BUSY');
     this.#acceptor = acceptor;
-    this.#router.admission = acceptor === null ? 'refuse' : 'accept';
+    const router = this.#router;
+    router.admission = acceptor === null ? 'refuse' : 'accept';
+    router.gate = acceptor === null ? null : (from, isValidated) => acceptor.judge(from, isValidated);
+    if (acceptor !== null) router.isQuiet = acceptor.isQuiet;
   }
 
   /** Makes the connection that an incoming one asks for. Null if it was decided before. */
-  accept(
-    incoming: Incoming,
-    config: EndpointConnectionConfig,
-    verification: VerificationOptions,
-  ): QuicConnection | null {
+  accept(incoming: Incoming, config: EndpointConnectionConfig, reception: Reception): QuicConnection | null {
     const { loop } = this;
     const now = loop.clock.now();
     const datagrams = this.#router.accept(incoming, now);
     if (datagrams === null) return null;
-    const { connectionId, resetToken } = this.#router.idSource.next();
+    const id = this.#router.idSource.next();
     const core = new ConnectionCore(
       { ...config, version: incoming.version.version, ...this.#provided(config) },
-      {
-        isServer: true,
-        local: incoming.to,
-        remote: incoming.from,
-        localId: connectionId,
-        remoteId: incoming.sourceId,
-        originalDestinationId: incoming.originalDestinationId,
-        retrySourceId: incoming.retrySourceId,
-        addressValidated: incoming.addressValidated,
-        resetToken,
-      },
+      serverStart(incoming, id),
       now,
     );
-    const connection = this.#add(core, connectionId, verification);
-    const driven = this.#drivenOf.get(connection) as DrivenConnection;
+    const driven = this.#add(core, id.connectionId, reception.questions);
+    const connection = driven.owner as QuicConnection;
     this.#routes.addOriginal(driven, incoming.destinationId, incoming.from);
+    driven.isHeld = reception.isHeld;
+    reception.onMade(connection, () => driven.release());
     for (const datagram of datagrams) driven.receive(datagram, incoming.from, incoming.to, 0, now);
     return connection;
   }
@@ -258,25 +251,13 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
     const version = parseVersion(undefined, this.#versions);
     const core = new ConnectionCore(
       { ...config, transport, version, ...this.#provided(config) },
-      {
-        isServer: false,
-        local: socket.localAddress,
-        remote,
-        localId: connectionId,
-        // RFC 9000 §7.2: at least 8 bytes that nobody can guess.
-        remoteId: randomBytes(this.environment.random, 8 + this.environment.random.integer(9)),
-        originalDestinationId: null,
-        retrySourceId: null,
-        addressValidated: true,
-        resetToken: null,
-      },
+      clientStart(socket.localAddress, remote, connectionId, this.environment.random),
       now,
     );
-    const connection = this.#add(core, connectionId, verification);
-    const driven = this.#drivenOf.get(connection) as DrivenConnection;
+    const driven = this.#add(core, connectionId, answerQuestions(verification, this.loop.clock));
     driven.followsPreferred = isConnected && config.transport.followPreferredAddress;
     driven.touch();
-    return connection;
+    return driven.owner as QuicConnection;
   }
 
   // ---- ending ----
@@ -291,6 +272,15 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
     this.#router.admission = 'refuse';
     void this.#finish(drain, options.signal);
     return this.#closed.promise;
+  }
+
+  /** Closes some of its connections, as `close` does with all of them. */
+  async closeConnections(connections: Iterable<QuicConnection>, options: DrainOptions = {}): Promise<void> {
+    const all = [...connections].map((connection) => this.#drivenOf.get(connection) as DrivenConnection);
+    const left = (): DrivenConnection[] => all.filter((driven) => this.#connections.has(driven));
+    const drain = integer('drain', options.drain, 0, 2 ** 31 - 1, 0);
+    await this.#drains.wait(() => left().length === 0, drain, options.signal, this.loop.clock);
+    if (!this.#isClosed) this.#closeNow(left());
   }
 
   /** Closes everything now. */
@@ -413,8 +403,7 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
 
   #offer(incoming: Incoming, now: number): void {
     try {
-      if (this.#acceptor === null) this.ignore(incoming);
-      else if (!this.#sockets.accepts(incoming.to)) this.refuse(incoming);
+      if (this.#acceptor === null || !this.#sockets.accepts(incoming.to)) this.refuse(incoming);
       else this.#acceptor.onIncoming(incoming, now);
     } catch {
       // An acceptor that fails refuses; the others' connections go on.
@@ -429,15 +418,15 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
     this.#armRouter();
   }
 
-  #add(core: ConnectionCore, connectionId: Uint8Array, verification: VerificationOptions): QuicConnection {
+  #add(core: ConnectionCore, connectionId: Uint8Array, questions: HandshakeQuestions): DrivenConnection {
     const driven = new DrivenConnection(core, this);
     const { clock } = this.loop;
-    const connection = new QuicConnection(driven, answerQuestions(verification, clock), () => clock.now());
+    const connection = new QuicConnection(driven, questions, () => clock.now());
     driven.owner = connection;
     this.#connections.set(driven, connection);
     this.#drivenOf.set(connection, driven);
     this.#routes.add(driven, connectionId);
-    return connection;
+    return driven;
   }
 
   #provided(config: EndpointConnectionConfig): Provided {
@@ -456,17 +445,12 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
 
   async #finish(drain: number, signal: AbortSignal | undefined): Promise<void> {
     const error = quicError('ERR_QUIC_ENDPOINT_CLOSED');
+    const { clock } = this.loop;
     this.#acceptor?.onEndpointClosed(error);
     this.#acceptor = null;
-    await this.#drains.wait(() => this.#connections.size === 0, drain, signal, this.loop.clock);
+    await this.#drains.wait(() => this.#connections.size === 0, drain, signal, clock);
     this.#isClosed = true;
-    for (const [driven, connection] of this.#connections) {
-      void connection.close();
-      // The CONNECTION_CLOSE leaves now, not in the turn that would come.
-      const now = this.loop.clock.now();
-      driven.transmit(now, 1);
-      driven.deliver(now);
-    }
+    this.#closeNow([...this.#connections.keys()]);
     for (const driven of [...this.#connections.keys()]) this.loop.remove(driven);
     this.#connections.clear();
     this.#routerTimer.clear();
@@ -474,15 +458,19 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
     await this.#sockets.close();
     this.#closed.resolve();
   }
+
+  #closeNow(connections: readonly DrivenConnection[]): void {
+    for (const driven of connections) {
+      void (driven.owner as QuicConnection).close();
+      // The CONNECTION_CLOSE leaves now, not in the turn that would come.
+      const now = this.loop.clock.now();
+      driven.transmit(now, 1);
+      driven.deliver(now);
+    }
+  }
 }
 
 export type { EndpointConnectionConfig } from './endpoint-config.ts';
 export { ENDPOINT_OPTION_NAMES, type EndpointOptions } from './endpoint-options.ts';
 
 const OPTION_NAMES: ReadonlySet<string> = new Set(ENDPOINT_OPTION_NAMES);
-
-function randomBytes(random: Environment['random'], length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  random.fill(bytes);
-  return bytes;
-}

@@ -10,6 +10,7 @@ import type { TrustAnchors } from '../pki/trust-anchors.ts';
 import { verifyPeerCertificate } from '../pki/verify-peer.ts';
 import type { ReplayStore } from '../routing/replay-store.ts';
 import type { Clock } from '../util/clock.ts';
+import { settle } from './deferred.ts';
 
 /** Answers the questions that a handshake asks its endpoint. */
 export type HandshakeQuestions = (
@@ -37,17 +38,16 @@ export interface VerificationOptions {
 export function answerQuestions(options: VerificationOptions, clock: Clock): HandshakeQuestions {
   return (core: ConnectionCore, event: ConnectionEvent, now: number, wake: () => void): void => {
     if (event.type === 'verify')
-      core.answerVerification(judge(options, event, core.isServer, clock.wallTime()), now);
+      core.answerVerification(judgeCertificate(options, event, core.isServer, clock.wallTime()), now);
     // No identity was configured for this connection: nobody is here under any name.
     else if (event.type === 'client-hello') core.answerClientHello(null, now);
     else if (event.type === 'session') options.onSession?.(event.session);
     else if (event.type === 'new-token') options.onToken?.(event.token, event.version);
     else if (event.type === 'early-data') {
-      const answer = (accept: boolean): void => {
+      judgeEarlyData(options.replayStore, event, (accept) => {
         core.answerEarlyData(accept, clock.now());
         wake();
-      };
-      judgeEarlyData(options.replayStore, event, answer);
+      });
     }
   };
 }
@@ -59,29 +59,25 @@ export function isStillGood(
   wallTime: number,
 ): boolean {
   if (options.acceptAny === true) return true;
-  return session.certificates.length > 0 && judge(options, session, false, wallTime) === null;
+  return session.certificates.length > 0 && judgeCertificate(options, session, false, wallTime) === null;
 }
 
-function judgeEarlyData(
+/** Whether early data are no copy of what some server took before; the answer may come at once or later. */
+export function judgeEarlyData(
   store: ReplayStore | undefined,
   { helloId, keepFor }: Extract<ConnectionEvent, { type: 'early-data' }>,
   answer: (accept: boolean) => void,
 ): void {
-  let isNew: boolean | Promise<boolean> = false;
-  try {
-    isNew = store?.add(helloId, keepFor) ?? false;
-  } catch {
-    // A store that fails lets nothing in.
-  }
-  if (typeof isNew === 'object' && typeof isNew.then === 'function') {
-    isNew.then(
-      (value) => answer(value === true),
-      () => answer(false),
-    );
-  } else answer(isNew === true);
+  // A store that fails lets nothing in.
+  settle(
+    () => store?.add(helloId, keepFor) ?? false,
+    (isNew) => answer(isNew === true),
+    () => answer(false),
+  );
 }
 
-function judge(
+/** Null if the peer is who it has to be. */
+export function judgeCertificate(
   options: VerificationOptions,
   event: Pick<Extract<ConnectionEvent, { type: 'verify' }>, 'certificates' | 'serverName'>,
   isServer: boolean,

@@ -268,5 +268,5 @@ test('L87 external keys stand for certificates; a listener with neither is refus
   const certified = await both.connect();
   assert.ok(certified.peerCertificate);
   await certified.close();
-  await assert.rejects(listen({ address: '127.0.0.1', alpn: 'echo' }), { code: 'ERR_INVALID_ARG_TYPE' });
+  await assert.rejects(listen({ address: '127.0.0.1', alpn: 'echo' }), { code: 'ERR_QUIC_NO_IDENTITY' });
 });

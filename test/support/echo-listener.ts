@@ -1,6 +1,7 @@
 /** A real listener on a virtual host that echoes every stream, with the seeded identity and ALPN `test`. */
 import { nodeProvider } from '../../src/crypto/node-provider.ts';
-import { type ListenOptions, QuicListener } from '../../src/listener/listener.ts';
+import type { ListenOptions } from '../../src/listener/listen-options.ts';
+import { QuicListener } from '../../src/listener/listener.ts';
 import type { QuicConnection } from '../../src/runtime/connection.ts';
 import type { QuicStream } from '../../src/runtime/stream.ts';
 import type { VirtualHost } from '../../src/sim/virtual-host.ts';
