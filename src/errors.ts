@@ -270,6 +270,9 @@ export const QUIC_ERRORS = {
   ERR_QUIC_CERTIFICATE_WEAK_SIGNATURE: { message: 'The certificate is signed with a weak algorithm' },
   ERR_QUIC_CERTIFICATE_WEAK_KEY: { message: 'The key of the certificate is too weak' },
   ERR_QUIC_CERTIFICATE_BAD_SIGNATURE: { message: 'The signature of the certificate is wrong' },
+  ERR_QUIC_CERTIFICATE_NOT_PROVED: {
+    message: 'The peer did not prove that it has the key of its certificate',
+  },
   ERR_QUIC_CERTIFICATE_PIN_MISMATCH: { message: 'The certificate is not the pinned one' },
   ERR_QUIC_CERTIFICATE_MALFORMED: { message: 'The certificate cannot be read' },
   ERR_QUIC_CERTIFICATE_CHAIN_TOO_LONG: { message: 'The certificate chain is too long' },

@@ -3,7 +3,7 @@
 
 import { PacketKeys } from '../crypto/packet-keys.ts';
 import type { CipherSuite } from '../crypto/suites.ts';
-import { CRYPTO_ERROR_BASE, type QuicError, TransportError, TransportErrorCode } from '../errors.ts';
+import { CRYPTO_ERROR_BASE, QuicError, TransportError, TransportErrorCode } from '../errors.ts';
 import { QuicRuleBroken, TlsAlert } from '../tls/alerts.ts';
 import { createTlsClient } from '../tls/client.ts';
 import type { TlsEngine, TlsEvent } from '../tls/engine.ts';
@@ -158,6 +158,9 @@ export class Handshake {
     } catch (error) {
       if (!(error instanceof TlsAlert)) throw error;
       this.#failed = true;
+      // What is wrong with the peer's certificate has codes of its own.
+      if (error.cause instanceof QuicError && error.cause.code === 'ERR_QUIC_CERTIFICATE_NOT_PROVED')
+        this.#refusal = error.cause;
       // What the engine wrote before it failed is still due: a server's peer needs it to read the alert.
       const code =
         error instanceof QuicRuleBroken

@@ -5,6 +5,7 @@
  */
 
 import type { CryptoProvider, PrivateKey, PublicKey } from '../crypto/provider.ts';
+import { CRYPTO_ERROR_BASE, quicError } from '../errors.ts';
 import { Alert, TlsAlert } from './alerts.ts';
 import type { CertificateVerify } from './authentication-codec.ts';
 import { latin1 } from './extension-codecs.ts';
@@ -49,7 +50,9 @@ export function checkProof(
     throw new TlsAlert(Alert.ILLEGAL_PARAMETER, 'the signature scheme does not fit the certificate');
   }
   if (!provider.verify(key, proof.scheme, content, proof.signature)) {
-    throw new TlsAlert(Alert.DECRYPT_ERROR, 'the signature of CertificateVerify is wrong');
+    const details = { errorCode: CRYPTO_ERROR_BASE + Alert.DECRYPT_ERROR, type: 'transport' } as const;
+    const cause = quicError('ERR_QUIC_CERTIFICATE_NOT_PROVED', details);
+    throw new TlsAlert(Alert.DECRYPT_ERROR, 'the signature of CertificateVerify is wrong', cause);
   }
 }
 

@@ -45,11 +45,12 @@ scenario('C20 RFC 8446 §4.4.3 a signature of another key is decrypt_error', (se
     certificates: seededIdentity().certificates,
     key: nodeProvider.privateKeyFrom(other.keyPem),
   };
-  fails(
+  const pair = fails(
     { seed, server: { answer: { identity, alpn: ['test'], clientCertificate: 'none' } } },
     0x133n,
     'client',
   );
+  assert.equal(pair.client.closer.error?.code, 'ERR_QUIC_CERTIFICATE_NOT_PROVED');
 });
 
 scenario('C20 RFC 9001 §4.8 a handshake message out of place is unexpected_message', (seed) => {
