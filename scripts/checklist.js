@@ -1,8 +1,8 @@
 /**
- * The capabilities and the tests that show them: `npm run checklist [L|C|G|an id …]`. A star marks an id that is said to be
- * done and has no test.
+ * The capabilities and the tests that show them: `npm run checklist [L|C|G|an id …]`. A star marks an id without a test where
+ * there should be one: because it is said to be done, or because its area is. Then the exit code is 1.
  */
-import { readCapabilities, readStates, readTests } from './lib/capabilities.js';
+import { needsTest, readCapabilities, readStates, readTests } from './lib/capabilities.js';
 
 const wanted = process.argv.slice(2).map((word) => word.toUpperCase());
 const wrong = wanted.find((word) => !/^[LCG]\d*$/.test(word));
@@ -20,10 +20,13 @@ if (wrong !== undefined) {
     console.error(`checklist: there is no capability ${wanted.join(', ')}`);
     process.exitCode = 2;
   }
+  const untested = [];
   for (const { id } of chosen) {
     const { state, lacks } = states.get(id);
     const shown = tests.get(id) ?? [];
-    const mark = state === 'done' && shown.length === 0 ? '*' : ' ';
+    const lacksTests = needsTest(id, state) && shown.length === 0;
+    if (lacksTests) untested.push(id);
+    const mark = lacksTests ? '*' : ' ';
     const lines = shown.map(({ file, title }) => `${file} › ${title}`);
     console.log(
       `${id.padEnd(5)}${mark}${state.padEnd(8)} ${lines[0] ?? '-'}${lacks ? `  (lacks: ${lacks})` : ''}`,
@@ -36,4 +39,8 @@ if (wrong !== undefined) {
     `\n${chosen.length} capabilities: ${count('done')} done, ${count('partial')} partial, ${count('missing')} missing, ` +
       `${count('later')} later; ${covered} with tests`,
   );
+  if (untested.length > 0) {
+    console.error(`checklist: no test shows ${untested.join(', ')}`);
+    process.exitCode = 1;
+  }
 }

@@ -39,6 +39,18 @@ export function readStates(capabilities) {
   return states;
 }
 
+/** Areas that are whole: each id is done or put off, none is missing. */
+const whole = new Set(['C']);
+
+/**
+ * Whether a test has to show the id: because it is said to be done, or because its area is.
+ * @param {string} id
+ * @param {State['state']} state
+ */
+export function needsTest(id, state) {
+  return state === 'done' || (whole.has(id.charAt(0)) && state !== 'later');
+}
+
 /**
  * The tests whose titles start with the id of a capability, as in `C41 C43 a partial write …`.
  * @returns {Map<string, ShownBy[]>}

@@ -7,6 +7,7 @@ import { pathToFileURL } from 'node:url';
 interface Finder {
   titlesIn(text: string): string[];
   idsOf(title: string): string[];
+  needsTest(id: string, state: string): boolean;
 }
 
 let finder: Finder;
@@ -34,5 +35,19 @@ describe('the ids of capabilities', () => {
     assert.deepEqual(finder.idsOf(`${C41} ${L7} a sentence with ${C41}`), [C41, L7]);
     assert.deepEqual(finder.idsOf(`${C41}, ${L7}: a sentence`), [C41, L7]);
     assert.deepEqual(finder.idsOf('a sentence'), []);
+  });
+});
+
+describe('the checklist', () => {
+  it('wants a test for what is done, and for every id of a whole area that is not put off', () => {
+    const needs = (id: string, state: string) => finder.needsTest(id, state);
+    assert.deepEqual(
+      ['done', 'partial', 'missing', 'later'].map((state) => needs(C41, state)),
+      [true, true, true, false],
+    );
+    assert.deepEqual(
+      ['done', 'partial', 'missing', 'later'].map((state) => needs(L7, state)),
+      [true, false, false, false],
+    );
   });
 });
