@@ -31,6 +31,7 @@ export type { PathEvent } from './connection/path-events.ts';
 export type { SessionOptions } from './connection/session-options.ts';
 export type { ReadResult, StreamChunk, StreamDirection } from './connection/streams/streams.ts';
 export type { CryptoOptions } from './connection/tls-options.ts';
+export { KeyRing, type KeyRingInput } from './crypto/key-ring.ts';
 export { nodeProvider } from './crypto/node-provider.ts';
 export { nodeRandom } from './crypto/node-random.ts';
 export type { CryptoProvider, PrivateKey, RandomSource } from './crypto/provider.ts';

@@ -10,6 +10,7 @@ export type { DatagramOptions } from './connection/datagram-options.ts';
 export type { DatagramCounters, DatagramFate } from './connection/datagrams.ts';
 export type { PathEvent } from './connection/path-events.ts';
 export type { CryptoOptions } from './connection/tls-options.ts';
+export { KeyRing, type KeyRingInput, MAX_RING_KEYS } from './crypto/key-ring.ts';
 export { QUIC_ERRORS, QuicError, type QuicErrorCode, type QuicErrorType } from './errors.ts';
 export type {
   Authorization,
@@ -30,6 +31,13 @@ export {
   type MemoryReplayStoreOptions,
   type ReplayStore,
 } from './routing/replay-store.ts';
+export type {
+  NewTokenRequest,
+  OpenedToken,
+  RetryTokenRequest,
+  TokenContext,
+  TokenProvider,
+} from './routing/tokens.ts';
 export {
   type CloseInfo,
   type ConnectionInfo,

@@ -1,6 +1,7 @@
 // Options of the public core about sessions: tickets, resumption, 0-RTT and external keys. Parsed once into what a
 // connection takes.
 
+import { type KeyRingInput, parseKeyRing } from '../crypto/key-ring.ts';
 import type { CryptoProvider, RandomSource } from '../crypto/provider.ts';
 import { invalidArgType, invalidArgValue, outOfRange } from '../errors.ts';
 import type { ExternalPsk } from '../tls/engine.ts';
@@ -14,10 +15,10 @@ export interface SessionOptions {
    */
   readonly wallTime?: () => number;
   /**
-   * Server: 32 bytes that seal tickets, or several such keys, the current one first; the same in all processes that
-   * shall resume each other's sessions. Default none: no tickets.
+   * Server: 32 bytes that seal tickets, or several such keys, the current one first, or a ring; the same in all processes
+   * that shall resume each other's sessions. Default none: no tickets.
    */
-  readonly ticketKeys?: Uint8Array | readonly Uint8Array[];
+  readonly ticketKeys?: KeyRingInput;
   /** Server: seconds that a ticket is good for, at most 604800. Default 86400. */
   readonly ticketLifetime?: number;
   /**
@@ -55,7 +56,10 @@ export function parseSessions(
     throw invalidArgType('wallTime', 'of type function where there are sessions', wallTime);
   }
   const psks = parsePsks(options.psks);
-  const tickets = parseTicketKeys(ticketKeys, provider, random);
+  const tickets =
+    ticketKeys === undefined
+      ? undefined
+      : new TicketKeys(provider, random, parseKeyRing('ticketKeys', ticketKeys));
   const lifetime = parseLifetime(ticketLifetime);
   if (wallTime === undefined && psks === undefined) return undefined;
   return {
@@ -65,24 +69,6 @@ export function parseSessions(
     ...(tickets === undefined ? {} : { tickets }),
     ...(lifetime === undefined ? {} : { ticketLifetime: lifetime }),
   };
-}
-
-/** Keys of 32 bytes, the current one first. */
-export function parseTicketKeys(
-  value: Uint8Array | readonly Uint8Array[] | undefined,
-  provider: CryptoProvider,
-  random: RandomSource,
-): TicketKeys | undefined {
-  if (value === undefined) return undefined;
-  const keys = value instanceof Uint8Array ? [value] : value;
-  if (!Array.isArray(keys) || keys.length === 0 || !keys.every((key) => key instanceof Uint8Array)) {
-    throw invalidArgType('ticketKeys', 'a Uint8Array of 32 bytes or a list of them', value);
-  }
-  const [current, ...previous] = keys as Uint8Array[];
-  for (const { length } of keys as Uint8Array[]) {
-    if (length !== 32) throw outOfRange('ticketKeys.length', '32', length);
-  }
-  return new TicketKeys(provider, random, current, previous);
 }
 
 export function parseLifetime(value: number | undefined): number | undefined {

@@ -5,7 +5,6 @@ import type { CryptoOptions } from '../connection/tls-options.ts';
 import { invalidArgType, invalidArgValue, outOfRange } from '../errors.ts';
 import type { EndpointConnectionConfig, EndpointOptions, QuicEndpoint } from '../runtime/endpoint.ts';
 import { ENDPOINT_OPTION_NAMES } from '../runtime/endpoint-options.ts';
-import type { Environment } from '../runtime/environment.ts';
 import {
   boolean,
   checkOptionNames,
@@ -99,12 +98,16 @@ export function checkListenNames(options: ListenOptions): void {
 }
 
 /** Throws Node's argument errors, and those of reading certificates and keys. */
-export function parseListen(options: ListenOptions, environment: Environment): ParsedListen {
+export function parseListen(
+  options: ListenOptions,
+  endpoint: Pick<QuicEndpoint, 'environment' | 'keys'>,
+): ParsedListen {
+  const { environment } = endpoint;
   const { onKeyLog, onIncoming, onConnection } = options;
   for (const [name, value] of Object.entries({ onKeyLog, onIncoming, onConnection }))
     if (value !== undefined && typeof value !== 'function')
       throw invalidArgType(name, 'of type function', value);
-  const { sessions, replayStore } = parseListenSessions(options, environment);
+  const { sessions, replayStore } = parseListenSessions(options, endpoint);
   const own = parseServer(
     { ...pick(options, INHERITED_NAMES), alpn: alpnOf(options) },
     { ...NO_SETTINGS, verification: { replayStore } },

@@ -75,7 +75,7 @@ export class QuicListener {
     this.#ownsEndpoint = options.endpoint === undefined;
     this.endpoint = options.endpoint ?? new QuicEndpoint(endpointOptions(options));
     const { environment } = this.endpoint;
-    this.#parsed = parseListen(options, environment);
+    this.#parsed = parseListen(options, this.endpoint);
     const { alpn, base, limits, resolver, onIncoming } = this.#parsed;
     this.#alpn = alpn ?? [];
     this.#admission = new Admission(limits);

@@ -1,10 +1,12 @@
 // Options of a listener about resumption and copies of early data, parsed once.
 
 import type { SessionConfig } from '../connection/config.ts';
-import { parseLifetime, parseTicketKeys } from '../connection/session-options.ts';
+import { parseLifetime } from '../connection/session-options.ts';
+import { DerivedKeys, KeyRing, type KeyRingInput, type KeySource, parseKeyRing } from '../crypto/key-ring.ts';
+import type { CryptoProvider } from '../crypto/provider.ts';
 import { invalidArgType } from '../errors.ts';
 import { MemoryReplayStore, type ReplayStore } from '../routing/replay-store.ts';
-import type { Environment } from '../runtime/environment.ts';
+import type { QuicEndpoint } from '../runtime/endpoint.ts';
 import { boolean } from '../runtime/options.ts';
 import { TicketKeys } from '../tls/ticket-keys.ts';
 
@@ -12,15 +14,15 @@ export interface ListenSessionOptions {
   /** Gives clients tickets to resume with. Not where client certificates are asked for. Default true. */
   sessionTickets?: boolean;
   /**
-   * 32 bytes that seal tickets, or several such keys, the current one first: processes with the same ones resume each
-   * other's sessions. Default random, for this listener.
+   * 32 bytes that seal tickets, or several such keys, the current one first, or a ring: processes with the same ones resume
+   * each other's sessions. Default: from the endpoint's `keys`, else random.
    */
-  ticketKeys?: Uint8Array | readonly Uint8Array[];
+  ticketKeys?: KeyRingInput;
   /** Seconds that a ticket is good for, at most 604800. Default 86400. */
   ticketLifetime?: number;
   /**
-   * Tells copies of early data. Listeners that share `ticketKeys` have to share it too. Default: in memory; with
-   * `ticketKeys` it lets nothing in for its first 20 seconds, as it cannot know what was taken before.
+   * Tells copies of early data. Listeners that share keys have to share it too. Default: in memory; with
+   * shared keys it lets nothing in for its first 20 seconds, as it cannot know what was taken before.
    */
   replayStore?: ReplayStore;
 }
@@ -39,9 +41,10 @@ export interface ParsedListenSessions {
 
 export function parseListenSessions(
   options: ListenSessionOptions,
-  { clock, provider, random }: Environment,
+  endpoint: Pick<QuicEndpoint, 'environment' | 'keys'>,
 ): ParsedListenSessions {
-  const given = parseTicketKeys(options.ticketKeys, provider, random);
+  const { clock, provider, random } = endpoint.environment;
+  const given = sharedKeys(options, endpoint.keys, provider);
   const lifetime = parseLifetime(options.ticketLifetime);
   const { replayStore } = options;
   if (replayStore !== undefined && typeof replayStore?.add !== 'function') {
@@ -54,12 +57,22 @@ export function parseListenSessions(
   if (boolean('sessionTickets', options.sessionTickets, true)) {
     const key = new Uint8Array(32);
     random.fill(key);
-    sessions.tickets = given ?? new TicketKeys(provider, random, key);
+    sessions.tickets = new TicketKeys(provider, random, given ?? new KeyRing(key));
   }
   const memory = (): ReplayStore =>
-    new MemoryReplayStore({ now: () => clock.now(), warmsUp: given !== undefined });
+    new MemoryReplayStore({ now: () => clock.now(), warmsUp: given !== null });
   return {
     sessions,
     replayStore: replayStore ?? memory(),
   };
+}
+
+/** Those that others may have too. */
+function sharedKeys(
+  { ticketKeys }: ListenSessionOptions,
+  keys: KeyRing | null,
+  provider: CryptoProvider,
+): KeySource | null {
+  if (ticketKeys !== undefined) return parseKeyRing('ticketKeys', ticketKeys);
+  return keys === null ? null : new DerivedKeys(provider, keys, 'session tickets');
 }

@@ -68,7 +68,7 @@ export class Answers {
 
   /** For a short header packet of this size to `id`. */
   statelessReset(id: Uint8Array, triggerLength: number): number {
-    const token = this.#parts.resetTokens.tokenFor(id);
+    const token = this.#parts.resetTokens.tokenToSend(id);
     return writeStatelessReset(this.#out, triggerLength, token, this.#parts.random);
   }
 

@@ -1,8 +1,7 @@
 // Stateless resets, the sending side (RFC 9000 §10.3): tokens derived from ids, and the datagrams that carry them.
 
+import type { KeySource } from '../crypto/key-ring.ts';
 import type { CryptoProvider, RandomSource } from '../crypto/provider.ts';
-import { outOfRange } from '../errors.ts';
-import { copyBytes } from '../util/bytes.ts';
 
 /** Bytes of a reset token (RFC 9000 §10.3). */
 export const RESET_TOKEN_LENGTH = 16;
@@ -17,21 +16,31 @@ export const MIN_RESET_LENGTH = 21;
  */
 export class ResetTokens {
   readonly #provider: CryptoProvider;
-  readonly #secret: Uint8Array;
+  readonly #source: KeySource;
+  #turn = 0;
 
-  /**
-   * @param secret 32 bytes
-   * @throws RangeError ERR_OUT_OF_RANGE
-   */
-  constructor(provider: CryptoProvider, secret: Uint8Array) {
-    if (secret.length !== 32) throw outOfRange('resetSecret.length', '32', secret.length);
+  /** @param keys the current one makes the tokens that are given out */
+  constructor(provider: CryptoProvider, keys: KeySource) {
     this.#provider = provider;
-    this.#secret = copyBytes(secret);
+    this.#source = keys;
   }
 
-  /** 16 bytes; always the same for an id. */
+  /** 16 bytes; always the same for an id while the key is current. */
   tokenFor(id: Uint8Array): Uint8Array {
-    return this.#provider.hmac('sha256', this.#secret, id).slice(0, RESET_TOKEN_LENGTH);
+    return this.#tokenBy(this.#source.keys[0], id);
+  }
+
+  /**
+   * The token of a reset that is sent. Nothing tells which key was current when an id was given out, so all that are
+   * accepted take turns; the peer sends again until one fits.
+   */
+  tokenToSend(id: Uint8Array): Uint8Array {
+    const { keys } = this.#source;
+    return this.#tokenBy(keys[this.#turn++ % keys.length], id);
+  }
+
+  #tokenBy(key: Uint8Array, id: Uint8Array): Uint8Array {
+    return this.#provider.hmac('sha256', key, id).slice(0, RESET_TOKEN_LENGTH);
   }
 }
 

@@ -187,9 +187,11 @@ export class Router<C> {
    */
   retry(incoming: Incoming, now: number, wallTime: number): Uint8Array | null {
     if (incoming.state === 'pending' && !incoming.mayRetry) throw secondRetry();
-    if (this.#incoming.decide(incoming, 'retried', now) === null) return null;
+    if (incoming.state !== 'pending') return null;
     const { version, sourceId, destinationId, from } = incoming;
+    // First, because an application's tokens may fail: then it is still to be decided about.
     const size = this.#answers.retry(version, sourceId, destinationId, from, wallTime);
+    this.#incoming.decide(incoming, 'retried', now);
     return this.#remembered(incoming, 'retry', size, now);
   }
 

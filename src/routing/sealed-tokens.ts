@@ -4,8 +4,8 @@
 // content of a Retry token is the time and the original destination id; of any other, the time. What a token is bound to
 // (type, address, ids) is authenticated and not in it.
 
+import type { KeySource } from '../crypto/key-ring.ts';
 import type { CryptoProvider, RandomSource } from '../crypto/provider.ts';
-import { outOfRange } from '../errors.ts';
 import type { SocketAddress } from '../util/address.ts';
 import { bytesKey, concat, copyBytes } from '../util/bytes.ts';
 import { Reader } from '../wire/reader.ts';
@@ -35,34 +35,17 @@ export const TOKEN_CLOCK_TOLERANCE = 1000;
 export class SealedTokens implements TokenProvider {
   readonly #provider: CryptoProvider;
   readonly #random: RandomSource;
-  /** The current one first. */
-  #keys: TokenKey[] = [];
+  readonly #source: KeySource;
+  #seen: readonly Uint8Array[] = [];
+  #known: readonly TokenKey[] = [];
   /** Nonces of used NEW_TOKEN tokens, oldest first. */
   readonly #used: Set<string> = new Set();
 
-  /**
-   * @param key 32 bytes
-   * @param previousKeys still accepted, newest first
-   * @throws RangeError ERR_OUT_OF_RANGE
-   */
-  constructor(
-    provider: CryptoProvider,
-    random: RandomSource,
-    key: Uint8Array,
-    previousKeys: readonly Uint8Array[] = [],
-  ) {
+  /** @param keys the same in all processes that shall take each other's tokens */
+  constructor(provider: CryptoProvider, random: RandomSource, keys: KeySource) {
     this.#provider = provider;
     this.#random = random;
-    for (let i = previousKeys.length - 1; i >= 0; i--) this.rotate(previousKeys[i]);
-    this.rotate(key);
-  }
-
-  /** New tokens are sealed with this key of 32 bytes; those of the last {@link MAX_PREVIOUS_KEYS} are still accepted. */
-  rotate(key: Uint8Array): void {
-    if (key.length !== 32) throw outOfRange('tokenKey.length', '32', key.length);
-    // Derived, so that processes which share keys agree whatever the order of their rotations.
-    const id = this.#provider.hmac('sha256', key, KEY_ID_LABEL)[0];
-    this.#keys = [{ id, key: copyBytes(key) }, ...this.#keys].slice(0, 1 + MAX_PREVIOUS_KEYS);
+    this.#source = keys;
   }
 
   makeRetry(request: RetryTokenRequest): Uint8Array {
@@ -111,6 +94,16 @@ export class SealedTokens implements TokenProvider {
     return NEW;
   }
 
+  get #keys(): readonly TokenKey[] {
+    const { keys } = this.#source;
+    if (keys !== this.#seen) {
+      // Derived, so that processes which share keys agree whatever their order.
+      this.#known = keys.map((key) => ({ id: this.#provider.hmac('sha256', key, KEY_ID_LABEL)[0], key }));
+      this.#seen = keys;
+    }
+    return this.#known;
+  }
+
   #seal(type: number, binding: Uint8Array, content: Uint8Array): Uint8Array {
     const { id, key } = this.#keys[0];
     const head = new Uint8Array(HEAD_LENGTH);
@@ -134,9 +127,6 @@ export class SealedTokens implements TokenProvider {
     return null;
   }
 }
-
-/** Keys that are still accepted besides the current one. */
-export const MAX_PREVIOUS_KEYS = 3;
 
 interface TokenKey {
   readonly id: number;

@@ -1,7 +1,9 @@
 // What an endpoint can be told when it is made.
 
+import type { KeyRingInput } from '../crypto/key-ring.ts';
 import type { ConnectionIds } from '../routing/connection-ids.ts';
 import type { AddressValidation } from '../routing/router-options.ts';
+import type { TokenProvider } from '../routing/tokens.ts';
 import type { HandOver } from '../udp/hand-over.ts';
 import type { Backend, Environment } from './environment.ts';
 
@@ -12,10 +14,17 @@ export interface EndpointOptions {
   port?: number;
   /** Whether clients must prove their address before anything else (RFC 9000 §8.1.2). Default 'never'. */
   addressValidation?: AddressValidation;
-  /** 32 bytes from which stateless reset tokens are derived; shared by processes that answer for each other. */
-  resetSecret?: Uint8Array;
-  /** 32 bytes that seal address validation tokens. Default random. */
-  tokenKey?: Uint8Array;
+  /**
+   * 32 bytes, several such keys, the current one first, or a ring, from which all secrets below and that of session tickets
+   * follow: processes and machines with the same keys stand in for each other. Default random.
+   */
+  keys?: KeyRingInput;
+  /** What stateless reset tokens are derived from (RFC 9000 §10.3.2). Default: from `keys`. */
+  resetSecret?: KeyRingInput;
+  /** What seals address validation tokens (RFC 9000 §8.1.4). Default: from `keys`. */
+  tokenKeys?: KeyRingInput;
+  /** Makes and reads these tokens instead. */
+  tokens?: TokenProvider;
   /** QUIC versions, preferred first: 1, and 0x6b3343cf for version 2 (RFC 9369). Default 1 alone. */
   versions?: readonly number[];
   /** Bytes of our connection ids where they are random, 4 to 20. Default 8. */
@@ -47,8 +56,10 @@ export const ENDPOINT_OPTION_NAMES: readonly string[] = [
   'address',
   'port',
   'addressValidation',
+  'keys',
   'resetSecret',
-  'tokenKey',
+  'tokenKeys',
+  'tokens',
   'versions',
   'connectionIdLength',
   'connectionIds',

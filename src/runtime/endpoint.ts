@@ -4,6 +4,7 @@
 import { ConnectionCore } from '../connection/connection.ts';
 import type { ConnectionEvent } from '../connection/events.ts';
 import { parseVersion, parseVersions } from '../connection/version-options.ts';
+import type { KeyRing } from '../crypto/key-ring.ts';
 import { quicError } from '../errors.ts';
 import type { Incoming } from '../routing/incoming.ts';
 import type { RouteResult } from '../routing/route-result.ts';
@@ -39,6 +40,8 @@ import { answerQuestions, type HandshakeQuestions, type VerificationOptions } fr
 export class QuicEndpoint implements ConnectionHost, SocketsOwner {
   readonly loop: Loop;
   readonly environment: Environment;
+  /** The ring of the option `keys`; null without it. */
+  readonly keys: KeyRing | null;
   readonly #router: Router<DrivenConnection>;
   readonly #routes: ConnectionRoutes;
   readonly #versions: readonly number[];
@@ -59,10 +62,11 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
     this.#versions = parseVersions(options.versions) ?? SUPPORTED_VERSIONS;
     this.loop = new Loop(clock);
     this.#shard = new EndpointShard(options);
-    const { router, tokens } = endpointRouting(options, this.environment, this.#versions);
+    const { router, tokens, keys } = endpointRouting(options, this.environment, this.#versions);
     this.#router = router;
     this.#routes = new ConnectionRoutes(router);
     this.#tokens = tokens;
+    this.keys = keys;
     this.#sockets = new EndpointSockets(
       this.#shard.sockets(sockets),
       { reusePort: this.#shard.needsReusePort(sockets), ...options },
@@ -396,7 +400,11 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
   #giveToken({ control, paths, header }: ConnectionCore): void {
     const wallTime = this.loop.clock.wallTime();
     const { version } = header.version;
-    control.sendToken(this.#tokens.makeNew({ address: paths.active.remote, version, wallTime }));
+    try {
+      control.sendToken(this.#tokens.makeNew({ address: paths.active.remote, version, wallTime }));
+    } catch {
+      // The application's tokens fail: there is none this time, and the connection goes on.
+    }
   }
 
   readonly #drivenOf: WeakMap<QuicConnection, DrivenConnection> = new WeakMap();

@@ -42,6 +42,3 @@ export const MAX_TICKET_LIFETIME = 604_800;
 
 /** PSK identities of a ClientHello that are looked at; each may cost the opening of a ticket. */
 export const MAX_PSK_IDENTITIES = 8;
-
-/** Older ticket keys that still open tickets. */
-export const MAX_PREVIOUS_TICKET_KEYS = 3;

@@ -7,10 +7,9 @@
  * sealed and knows no time.
  */
 
+import type { KeySource } from '../crypto/key-ring.ts';
 import type { CryptoProvider, RandomSource } from '../crypto/provider.ts';
-import { outOfRange } from '../errors.ts';
-import { concat, copyBytes, equal } from '../util/bytes.ts';
-import { MAX_PREVIOUS_TICKET_KEYS } from './limits.ts';
+import { concat, equal } from '../util/bytes.ts';
 
 /** Makes tickets and opens them again. Replaceable, for instance by a table that hands out its keys. */
 export interface TicketSealer {
@@ -20,61 +19,51 @@ export interface TicketSealer {
   open(ticket: Uint8Array): Uint8Array | null;
 }
 
-/** A ring of AES-256-GCM keys: the newest seals, all open. */
+/** AES-256-GCM: the current key of a ring seals, all open. */
 export class TicketKeys implements TicketSealer {
-  private readonly provider: CryptoProvider;
-  private readonly random: RandomSource;
-  /** The current one first. */
-  private ring: TicketKey[] = [];
+  readonly #provider: CryptoProvider;
+  readonly #random: RandomSource;
+  readonly #source: KeySource;
+  #seen: readonly Uint8Array[] = [];
+  #known: readonly TicketKey[] = [];
 
-  /**
-   * @param key 32 bytes, the same in all processes that shall take each other's tickets
-   * @param previousKeys still accepted, newest first
-   * @throws RangeError ERR_OUT_OF_RANGE
-   */
-  constructor(
-    provider: CryptoProvider,
-    random: RandomSource,
-    key: Uint8Array,
-    previousKeys: readonly Uint8Array[] = [],
-  ) {
-    this.provider = provider;
-    this.random = random;
-    for (let i = previousKeys.length - 1; i >= 0; i--) this.rotate(previousKeys[i]);
-    this.rotate(key);
-  }
-
-  /**
-   * New tickets are sealed with this key of 32 bytes; those of the last {@link MAX_PREVIOUS_TICKET_KEYS} still open.
-   * A key that is there already becomes the current one. Throws RangeError ERR_OUT_OF_RANGE.
-   */
-  rotate(key: Uint8Array): void {
-    if (key.length !== KEY_BYTES) throw outOfRange('ticketKey.length', String(KEY_BYTES), key.length);
-    // Derived, so that processes which share keys agree whatever the order of their rotations.
-    const id = this.provider.hmac('sha256', key, ID_LABEL).subarray(0, ID_BYTES);
-    const rest = this.ring.filter((other) => !equal(other.id, id));
-    this.ring = [{ id, key: copyBytes(key) }, ...rest].slice(0, 1 + MAX_PREVIOUS_TICKET_KEYS);
+  /** @param keys the same in all processes that shall take each other's tickets */
+  constructor(provider: CryptoProvider, random: RandomSource, keys: KeySource) {
+    this.#provider = provider;
+    this.#random = random;
+    this.#source = keys;
   }
 
   seal(state: Uint8Array): Uint8Array {
-    const current = this.ring[0];
+    const current = this.#keys[0];
     const salt = new Uint8Array(SALT_BYTES);
-    this.random.fill(salt);
+    this.#random.fill(salt);
     const head = concat([current.id, salt]);
-    return concat([head, this.provider.aesGcmSeal(this.keyOf(current, salt), NONCE, head, state)]);
+    return concat([head, this.#provider.aesGcmSeal(this.#keyOf(current, salt), NONCE, head, state)]);
   }
 
   open(ticket: Uint8Array): Uint8Array | null {
     if (ticket.length < HEAD_BYTES) return null;
     const head = ticket.subarray(0, HEAD_BYTES);
-    const found = this.ring.find((candidate) => equal(candidate.id, head.subarray(0, ID_BYTES)));
+    const found = this.#keys.find((candidate) => equal(candidate.id, head.subarray(0, ID_BYTES)));
     if (found === undefined) return null;
-    const key = this.keyOf(found, head.subarray(ID_BYTES));
-    return this.provider.aesGcmOpen(key, NONCE, head, ticket.subarray(HEAD_BYTES));
+    const key = this.#keyOf(found, head.subarray(ID_BYTES));
+    return this.#provider.aesGcmOpen(key, NONCE, head, ticket.subarray(HEAD_BYTES));
   }
 
-  private keyOf(ticketKey: TicketKey, salt: Uint8Array): Uint8Array {
-    return this.provider.hmac('sha256', ticketKey.key, concat([TICKET_LABEL, salt]));
+  get #keys(): readonly TicketKey[] {
+    const { keys } = this.#source;
+    if (keys !== this.#seen) {
+      // Derived, so that processes which share keys agree whatever their order.
+      const idOf = (key: Uint8Array) => this.#provider.hmac('sha256', key, ID_LABEL).subarray(0, ID_BYTES);
+      this.#known = keys.map((key) => ({ id: idOf(key), key }));
+      this.#seen = keys;
+    }
+    return this.#known;
+  }
+
+  #keyOf(ticketKey: TicketKey, salt: Uint8Array): Uint8Array {
+    return this.#provider.hmac('sha256', ticketKey.key, concat([TICKET_LABEL, salt]));
   }
 }
 
@@ -83,7 +72,6 @@ interface TicketKey {
   readonly key: Uint8Array;
 }
 
-const KEY_BYTES = 32;
 const ID_BYTES = 4;
 const SALT_BYTES = 16;
 const HEAD_BYTES: number = ID_BYTES + SALT_BYTES;

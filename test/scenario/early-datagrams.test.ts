@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { ConnectionCore } from '../../src/connection/connection.ts';
 import { parseDatagrams } from '../../src/connection/datagram-options.ts';
+import { KeyRing } from '../../src/crypto/key-ring.ts';
 import { nodeProvider } from '../../src/crypto/node-provider.ts';
 import { seededRandom } from '../../src/crypto/random.ts';
 import { decodeSession } from '../../src/tls/session.ts';
@@ -14,7 +15,7 @@ const WALL_TIME = 1_700_000_000_000;
 
 /** A client that was given a session before tries 0-RTT; what it queues before its first packet goes out early. */
 function resumed(seed: number, accept: boolean, onFirst: (client: ConnectionCore) => void): TestPair {
-  const tickets = new TicketKeys(nodeProvider, seededRandom(seed), new Uint8Array(32).fill(3));
+  const tickets = new TicketKeys(nodeProvider, seededRandom(seed), new KeyRing(new Uint8Array(32).fill(3)));
   const pairWith = (sessions: object) =>
     new TestPair({
       seed,

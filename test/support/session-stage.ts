@@ -1,6 +1,8 @@
 /** Connections one after the other on the virtual network, with tickets, a wall clock and a strike register. */
+
 import assert from 'node:assert/strict';
 import type { ConnectionConfig, SessionConfig } from '../../src/connection/config.ts';
+import { KeyRing } from '../../src/crypto/key-ring.ts';
 import { nodeProvider } from '../../src/crypto/node-provider.ts';
 import { seededRandom } from '../../src/crypto/random.ts';
 import { decodeSession } from '../../src/tls/session.ts';
@@ -138,5 +140,5 @@ export function ticketKeys(name: string): TicketKeys {
   const random = seededRandom(`ticket keys ${name}`);
   const key = new Uint8Array(32);
   random.fill(key);
-  return new TicketKeys(nodeProvider, random, key);
+  return new TicketKeys(nodeProvider, random, new KeyRing(key));
 }

@@ -2,10 +2,12 @@
  * Many server connections behind one router on one virtual address, with an echo on every stream: what an endpoint does,
  * without sockets and promises, so that a test can look into every connection.
  */
+
 import type { ConnectionConfig } from '../../src/connection/config.ts';
 import { ConnectionCore } from '../../src/connection/connection.ts';
 import type { SendInfo } from '../../src/connection/connection-io.ts';
 import type { ConnectionEvent } from '../../src/connection/events.ts';
+import { KeyRing } from '../../src/crypto/key-ring.ts';
 import { nodeProvider } from '../../src/crypto/node-provider.ts';
 import { seededRandom } from '../../src/crypto/random.ts';
 import { RandomIds } from '../../src/routing/id-generator.ts';
@@ -41,8 +43,8 @@ export class TestServer {
       provider: nodeProvider,
       random,
       ids: new RandomIds(random),
-      resetTokens: new ResetTokens(nodeProvider, secret),
-      tokens: new SealedTokens(nodeProvider, random, secret),
+      resetTokens: new ResetTokens(nodeProvider, new KeyRing(secret)),
+      tokens: new SealedTokens(nodeProvider, random, new KeyRing(secret)),
       admission: 'accept',
     });
     this.#config = (index) => ({

@@ -1,5 +1,7 @@
 /** A server with tickets, a clock for it and its clients, and handshakes one after the other. */
+
 import assert from 'node:assert/strict';
+import { KeyRing } from '../../src/crypto/key-ring.ts';
 import { nodeProvider } from '../../src/crypto/node-provider.ts';
 import { seededRandom } from '../../src/crypto/random.ts';
 import { decodeSession, encodeSession, type TlsSession } from '../../src/tls/session.ts';
@@ -41,7 +43,11 @@ export class Resumption {
 /** Keys for tickets that differ by `fill`. */
 export function ticketKeys(fill: number, previous: readonly number[] = []): TicketKeys {
   const key = (value: number): Uint8Array => new Uint8Array(32).fill(value);
-  return new TicketKeys(nodeProvider, seededRandom(`tickets ${fill}`), key(fill), previous.map(key));
+  return new TicketKeys(
+    nodeProvider,
+    seededRandom(`tickets ${fill}`),
+    new KeyRing([fill, ...previous].map(key)),
+  );
 }
 
 /** Fails the test unless both sides finished; gives what happened. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { KeyRing } from '../../../src/crypto/key-ring.ts';
 import { nodeProvider } from '../../../src/crypto/node-provider.ts';
 import { seededRandom } from '../../../src/crypto/random.ts';
 import { RandomIds } from '../../../src/routing/id-generator.ts';
@@ -36,7 +37,7 @@ describe('generated ids', () => {
   });
 
   test('L61 ids for connections are never ones in use, and a generator that repeats itself is an error', () => {
-    const resets = new ResetTokens(nodeProvider, secret(1));
+    const resets = new ResetTokens(nodeProvider, new KeyRing(secret(1)));
     const made = [Uint8Array.of(1, 1, 1, 1), Uint8Array.of(2, 2, 2, 2)];
     let at = 0;
     const generator = { length: 4, generate: () => made[at++ % 2], shardOf: () => 0 };
@@ -51,12 +52,16 @@ describe('generated ids', () => {
 describe('reset tokens', () => {
   test('L67 the same secret gives the same token for an id; another secret or id gives another', () => {
     const id = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);
-    const token = new ResetTokens(nodeProvider, secret(7)).tokenFor(id);
+    const token = new ResetTokens(nodeProvider, new KeyRing(secret(7))).tokenFor(id);
     assert.equal(token.length, 16);
-    assert.deepEqual(new ResetTokens(nodeProvider, secret(7)).tokenFor(id), token);
-    assert.ok(!equal(new ResetTokens(nodeProvider, secret(8)).tokenFor(id), token));
-    assert.ok(!equal(new ResetTokens(nodeProvider, secret(7)).tokenFor(id.subarray(0, 7)), token));
-    assert.throws(() => new ResetTokens(nodeProvider, new Uint8Array(16)), { code: 'ERR_OUT_OF_RANGE' });
+    assert.deepEqual(new ResetTokens(nodeProvider, new KeyRing(secret(7))).tokenFor(id), token);
+    assert.ok(!equal(new ResetTokens(nodeProvider, new KeyRing(secret(8))).tokenFor(id), token));
+    assert.ok(
+      !equal(new ResetTokens(nodeProvider, new KeyRing(secret(7))).tokenFor(id.subarray(0, 7)), token),
+    );
+    assert.throws(() => new ResetTokens(nodeProvider, new KeyRing(new Uint8Array(16))), {
+      code: 'ERR_OUT_OF_RANGE',
+    });
   });
 
   test('L76 RFC 9000 §10.3 a reset is smaller than its trigger, at least 21 bytes, and looks like a packet', () => {
@@ -96,3 +101,17 @@ test('a token bucket gives its burst at once and its rate after that, and no mor
   assert.equal(taken(1050, 1), 0);
   assert.equal(taken(1_000_000, 9), 3);
 });
+
+test('L67 with several secrets tokens are given out by the current one, and resets are sent by each in turn', () => {
+  const ring = new KeyRing([secret(7), secret(8)]);
+  const tokens = new ResetTokens(nodeProvider, ring);
+  const by = (fill: number) => new ResetTokens(nodeProvider, new KeyRing(secret(fill))).tokenFor(ID_OF_RESET);
+  assert.deepEqual(tokens.tokenFor(ID_OF_RESET), by(7));
+  const sent = [1, 2, 3].map(() => toHex(tokens.tokenToSend(ID_OF_RESET)));
+  assert.deepEqual(sent, [by(7), by(8), by(7)].map(toHex));
+  ring.replace(secret(9));
+  assert.deepEqual(tokens.tokenFor(ID_OF_RESET), by(9));
+  assert.deepEqual(tokens.tokenToSend(ID_OF_RESET), by(9));
+});
+
+const ID_OF_RESET = Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8);

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { KeyRing } from '../../../src/crypto/key-ring.ts';
 import { nodeProvider } from '../../../src/crypto/node-provider.ts';
 import { seededRandom } from '../../../src/crypto/random.ts';
 import { verifyRetry } from '../../../src/crypto/retry-integrity.ts';
@@ -275,7 +276,7 @@ describe('address validation', () => {
   });
 
   test('L72 L73 a token of an earlier connection skips the Retry; a bad one counts as none', () => {
-    const tokens = new SealedTokens(nodeProvider, seededRandom(9), secret(2));
+    const tokens = new SealedTokens(nodeProvider, seededRandom(9), new KeyRing(secret(2)));
     const router = makeRouter({ addressValidation: 'always' });
     const token = tokens.makeNew({ address: CLIENT, version: 1, wallTime: WALL });
     assert.equal(route(router, clientInitial({ token }), OTHER_CLIENT).reason, 'retry');

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
+import { KeyRing } from '../../../src/crypto/key-ring.ts';
 import { nodeProvider } from '../../../src/crypto/node-provider.ts';
 import { seededRandom } from '../../../src/crypto/random.ts';
 import { MAX_PENDING_INCOMING } from '../../../src/routing/limits.ts';
@@ -47,7 +48,7 @@ function busyRouter(): Router<string> {
 }
 
 function seeds(): Uint8Array[] {
-  const tokens = new SealedTokens(nodeProvider, seededRandom(1), secret(2));
+  const tokens = new SealedTokens(nodeProvider, seededRandom(1), new KeyRing(secret(2)));
   const { token, scid } = readRetry(
     route(makeRouter({ addressValidation: 'always' }), clientInitial()).reply,
   );

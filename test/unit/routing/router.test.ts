@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { KeyRing } from '../../../src/crypto/key-ring.ts';
 import { nodeProvider } from '../../../src/crypto/node-provider.ts';
 import { seededRandom } from '../../../src/crypto/random.ts';
 import { RandomIds } from '../../../src/routing/id-generator.ts';
@@ -72,7 +73,10 @@ describe('routing to connections', () => {
   test('ids from the router are free in its table and carry its reset tokens', () => {
     const router = makeRouter();
     const { connectionId, resetToken } = router.idSource.next();
-    assert.deepEqual(new ResetTokens(nodeProvider, secret(1)).tokenFor(connectionId), resetToken);
+    assert.deepEqual(
+      new ResetTokens(nodeProvider, new KeyRing(secret(1))).tokenFor(connectionId),
+      resetToken,
+    );
     router.addId(connectionId, 'a');
     assert.throws(
       () => {
@@ -133,7 +137,7 @@ describe('closed connections', () => {
 describe('stateless resets', () => {
   test('L76 an unknown short header packet over 21 bytes is answered with the token of its id, in fewer bytes', () => {
     const router = makeRouter();
-    const token = new ResetTokens(nodeProvider, secret(1)).tokenFor(ID);
+    const token = new ResetTokens(nodeProvider, new KeyRing(secret(1))).tokenFor(ID);
     for (const size of [22, 30, 43, 44, 1200]) {
       const { kind, reason, reply } = route(router, shortPacket(ID, size));
       assert.deepEqual([kind, reason], ['reply', 'stateless-reset']);
@@ -162,7 +166,7 @@ describe('stateless resets', () => {
     for (let seed = 0; seed < 20; seed++) {
       const routers = [
         makeRouter({}, seed),
-        makeRouter({ resetTokens: new ResetTokens(nodeProvider, secret(9)) }, -seed),
+        makeRouter({ resetTokens: new ResetTokens(nodeProvider, new KeyRing(secret(9))) }, -seed),
       ];
       let packet = shortPacket(ID, 1400);
       let count = 0;

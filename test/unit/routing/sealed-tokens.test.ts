@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { KeyRing, MAX_RING_KEYS } from '../../../src/crypto/key-ring.ts';
 import { nodeProvider } from '../../../src/crypto/node-provider.ts';
 import { seededRandom } from '../../../src/crypto/random.ts';
 import { MAX_REMEMBERED_TOKENS } from '../../../src/routing/limits.ts';
 import {
-  MAX_PREVIOUS_KEYS,
   NEW_TOKEN_LIFETIME,
   RETRY_TOKEN_LIFETIME,
   SealedTokens,
@@ -17,7 +17,7 @@ const RETRY_ID = Uint8Array.of(7, 7, 7, 7, 7, 7, 7, 7);
 const REQUEST = { originalDestinationId: DCID, retrySourceId: RETRY_ID, address: CLIENT, wallTime: WALL };
 
 function make(key = secret(2), previous: Uint8Array[] = []): SealedTokens {
-  return new SealedTokens(nodeProvider, seededRandom(5), key, previous);
+  return new SealedTokens(nodeProvider, seededRandom(5), new KeyRing([key, ...previous]));
 }
 
 function seen(changes: Partial<TokenContext> = {}): TokenContext {
@@ -145,13 +145,14 @@ describe('tokens of NEW_TOKEN frames', () => {
 
 describe('token keys', () => {
   test('after a rotation old tokens are good until their key falls out of the ring', () => {
-    const tokens = make();
+    const ring = new KeyRing(secret(2));
+    const tokens = new SealedTokens(nodeProvider, seededRandom(5), ring);
     const token = tokens.makeRetry(REQUEST);
-    for (let i = 0; i < MAX_PREVIOUS_KEYS; i++) {
-      tokens.rotate(secret(100 + i));
+    for (let i = 1; i < MAX_RING_KEYS; i++) {
+      ring.rotate(secret(100 + i));
       assert.equal(tokens.open(token, seen()).kind, 'retry');
     }
-    tokens.rotate(secret(200));
+    ring.rotate(secret(200));
     assert.equal(tokens.open(token, seen()).kind, 'invalid-retry');
   });
 

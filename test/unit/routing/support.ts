@@ -1,6 +1,7 @@
 // What the tests of routing share: a router over seeded randomness, addresses, and a client's first packets.
 
 import { initialKeys } from '../../../src/crypto/initial-keys.ts';
+import { KeyRing } from '../../../src/crypto/key-ring.ts';
 import { nodeProvider } from '../../../src/crypto/node-provider.ts';
 import { seededRandom } from '../../../src/crypto/random.ts';
 import { RandomIds } from '../../../src/routing/id-generator.ts';
@@ -32,8 +33,8 @@ export function makeRouter(options: Partial<RouterOptions> = {}, seed = 1): Rout
     provider: nodeProvider,
     random,
     ids: new RandomIds(random),
-    resetTokens: new ResetTokens(nodeProvider, secret(1)),
-    tokens: new SealedTokens(nodeProvider, random, secret(2)),
+    resetTokens: new ResetTokens(nodeProvider, new KeyRing(secret(1))),
+    tokens: new SealedTokens(nodeProvider, random, new KeyRing(secret(2))),
     admission: 'accept',
     ...options,
   });
