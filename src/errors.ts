@@ -246,6 +246,12 @@ export const QUIC_ERRORS = {
   ERR_QUIC_INCOMING_GONE: { message: 'The incoming connection is gone' },
   ERR_QUIC_RETRY_NOT_POSSIBLE: { message: 'The incoming connection already came with a token' },
   ERR_QUIC_INVALID_SESSION: { message: 'The session cannot be used: {reason}' },
+  ERR_QUIC_LISTENER_EXISTS: { message: 'There is already a listener with this id' },
+  ERR_QUIC_LISTENER_NOT_FOUND: { message: 'There is no listener with this id' },
+  ERR_QUIC_LISTENER_SPECIFICATION: { message: 'Invalid listener: {reason}' },
+  ERR_QUIC_GROUP_CLOSED: { message: 'The group was shut down' },
+  ERR_QUIC_KILL_SWITCH: { message: 'The kill switch is not triggered' },
+  ERR_QUIC_KILLED: { message: 'The connection was killed' },
   ERR_QUIC_UNSUPPORTED: { message: 'This is not supported here: {reason}' },
 
   // Keys and certificates given by the user.

@@ -106,6 +106,11 @@ export function verifyContent(
   }
 }
 
+/** The key as unencrypted PKCS #8 in PEM, for Node's own TLS. */
+export function privateKeyPem(key: PrivateKey): string {
+  return String((key as NodePrivateKey).handle.export({ type: 'pkcs8', format: 'pem' }));
+}
+
 class NodePrivateKey implements PrivateKey {
   readonly kind: KeyKind;
   readonly schemes: readonly number[];

@@ -58,6 +58,12 @@ export class TrustAnchors {
     return count;
   }
 
+  /** All of them, DER. */
+  get certificates(): Uint8Array[] {
+    const entries = [...this.loaded().values()].flat();
+    return entries.flatMap((entry) => (entry instanceof Certificate ? [entry.der] : (entry ?? [])));
+  }
+
   private loaded(): Map<string, Array<Uint8Array | Certificate | null>> {
     if (this.index !== undefined) return this.index;
     const index = new Map<string, Array<Uint8Array | Certificate | null>>();

@@ -172,10 +172,14 @@ export interface LocalAddress {
 }
 
 /** The one form of a failed bind: ERR_QUIC_BIND, with the system's code, address and port in its message. */
-export function bindError(cause: unknown, address: SocketAddress): QuicError {
+export function bindError(
+  cause: unknown,
+  address: SocketAddress,
+  protocol: 'UDP' | 'TCP' = 'UDP',
+): QuicError {
   const code = systemErrorCode(cause);
   const what = BIND_FAILURES[code] ?? (cause instanceof Error ? cause.message : String(cause));
-  const message = `Cannot bind UDP ${formatAddress(address)}: ${what}${code === '' ? '' : ` (${code})`}`;
+  const message = `Cannot bind ${protocol} ${formatAddress(address)}: ${what}${code === '' ? '' : ` (${code})`}`;
   return quicError('ERR_QUIC_BIND', { message, cause });
 }
 

@@ -1,0 +1,82 @@
+// The life of one stream in the hands of its handler: it is over when the handler is and the stream is closed. The same for
+// sockets and for the streams of QUIC connections.
+
+import type { Duplex } from 'node:stream';
+import type { Clock } from '../util/clock.ts';
+
+/** Time for a client to end its side, and to take what is on its way, after the handler is done, ms. */
+export const LINGER_TIME = 5000;
+
+/**
+ * Runs `run` and waits for the end of the stream. Rejects with what `run` threw, unless that is what the stream itself
+ * failed with: then it is the connection's end, not the handler's fault.
+ */
+export async function serveStream(
+  stream: Duplex,
+  run: () => void | Promise<void> | undefined,
+  clock: Clock,
+): Promise<void> {
+  const closed = closeOf(stream);
+  iterateHalfOpen(stream);
+  try {
+    const running = run();
+    if (running instanceof Promise) {
+      await running;
+      finish(stream, clock);
+    }
+  } catch (error) {
+    const isStreams = error === stream.errored || isPremature(error, stream);
+    stream.destroy(error instanceof Error ? error : new Error(String(error)));
+    await closed;
+    if (!isStreams) throw error;
+  }
+  await closed;
+}
+
+/** Resolves when the stream is closed. */
+export function closeOf(stream: Duplex): Promise<void> {
+  if (stream.closed) return Promise.resolve();
+  return new Promise((resolve) => stream.once('close', () => resolve()));
+}
+
+/**
+ * Ends the writable side, drops what still comes, and frees the stream when the client has ended too. A socket closed with
+ * unread data in it would send a reset, which can take from the client what was written last.
+ */
+function finish(stream: Duplex, clock: Clock): void {
+  if (stream.closed) return;
+  const timer = clock.createTimer(() => stream.destroy());
+  timer.unref();
+  timer.set(clock.now() + LINGER_TIME);
+  const free = (): void => {
+    if (stream.readableEnded && stream.writableFinished) stream.destroy();
+  };
+  stream.once('close', () => timer.clear());
+  stream.once('end', free);
+  stream.once('finish', free);
+  stream.end();
+  stream.resume();
+  free();
+}
+
+/**
+ * Lets iteration to the end leave the writable side open. Node's own iterator destroys the stream at its end, so that
+ * nothing could be answered to a client that ends its side first. Leaving a loop early still destroys it.
+ */
+function iterateHalfOpen(stream: Duplex): void {
+  stream[Symbol.asyncIterator] = async function* () {
+    let isOver = false;
+    try {
+      for await (const chunk of stream.iterator({ destroyOnReturn: false })) yield chunk;
+      isOver = true;
+    } finally {
+      if (!isOver) stream.destroy();
+    }
+  };
+}
+
+/** Node's own word for "the stream was destroyed meanwhile", as iteration and pipelines throw it. */
+function isPremature(error: unknown, stream: Duplex): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : '';
+  return stream.destroyed && (code === 'ERR_STREAM_PREMATURE_CLOSE' || code === 'ERR_STREAM_DESTROYED');
+}
