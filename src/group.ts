@@ -25,6 +25,7 @@ export {
   type ShutdownOptions,
 } from './group/listen-group.ts';
 export { parseListener } from './group/listener-text.ts';
+export { SharedServer } from './group/shared-servers.ts';
 export type { ConnectionSnapshot, ListenerSnapshot } from './group/snapshots.ts';
 export type {
   ListenerKind,

@@ -9,6 +9,7 @@ import { pauseAfter } from './back-off.ts';
 import type { GroupConnection } from './group-connection.ts';
 import type { Link, Member, MemberHost } from './member.ts';
 import { QuicMember } from './quic-member.ts';
+import type { SharedServers } from './shared-servers.ts';
 import type { ListenerKind, ParsedSpecification } from './specification.ts';
 import { TcpMember } from './tcp-member.ts';
 import { TlsMember } from './tls-member.ts';
@@ -20,6 +21,7 @@ export type GroupListenerState = 'idle' | 'binding' | 'retrying' | 'bound' | 'st
 /** What a listener needs of its group. */
 export interface ListenerHost<LId, Data> {
   readonly environment: Environment;
+  readonly servers: SharedServers;
   /** A seat among all of the group. */
   admit(): (() => void) | null;
   onLink(listener: GroupListener<LId, Data>, link: Link): void;
@@ -66,6 +68,10 @@ export class GroupListener<LId, Data> implements MemberHost {
 
   get environment(): Environment {
     return this.#host.environment;
+  }
+
+  get servers(): SharedServers {
+    return this.#host.servers;
   }
 
   /** Binds, with back-off if the specification has it. */

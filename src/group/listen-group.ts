@@ -3,6 +3,7 @@
 
 import { EventEmitter } from 'node:events';
 import { invalidArgType, quicError } from '../errors.ts';
+import type { IdentityOptions } from '../pki/identity.ts';
 import { defer } from '../runtime/deferred.ts';
 import { type Environment, nodeEnvironment } from '../runtime/environment.ts';
 import { boolean, checkOptionNames, integer } from '../runtime/options.ts';
@@ -13,6 +14,7 @@ import type { ErrorOrigin, GroupConnectionInfo, GroupHandler } from './handler.t
 import { IdPool } from './id-pool.ts';
 import type { Link } from './member.ts';
 import { Scopes } from './scopes.ts';
+import { type SharedServer, SharedServers } from './shared-servers.ts';
 import {
   type ConnectionSnapshot,
   connectionSnapshot,
@@ -55,7 +57,7 @@ export interface GroupEvents<LId, Data> {
  * lstngrp, with QUIC as one more kind.
  *
  * Errors: ERR_QUIC_LISTENER_EXISTS, ERR_QUIC_LISTENER_NOT_FOUND, ERR_QUIC_LISTENER_SPECIFICATION, ERR_QUIC_BIND,
- * ERR_QUIC_GROUP_CLOSED.
+ * ERR_QUIC_NO_IDENTITY, ERR_QUIC_GROUP_CLOSED.
  */
 export class ListenGroup<LId = unknown, Data = undefined> extends EventEmitter<GroupEvents<LId, Data>> {
   readonly #handler: GroupHandler<LId, Data>;
@@ -67,6 +69,7 @@ export class ListenGroup<LId = unknown, Data = undefined> extends EventEmitter<G
   readonly #holding: Set<GroupListener<LId, Data>> = new Set();
   readonly #connections: Map<number, GroupConnection<LId, Data>> = new Map();
   readonly #listenerOf: WeakMap<GroupConnection<LId, Data>, GroupListener<LId, Data>> = new WeakMap();
+  readonly #servers: SharedServers = new SharedServers();
   readonly #scopes: Scopes = new Scopes();
   readonly #closing: AbortController = new AbortController();
   #seats = 0;
@@ -135,6 +138,28 @@ export class ListenGroup<LId = unknown, Data = undefined> extends EventEmitter<G
     if (listener === undefined) return false;
     await this.#scopes.wait(() => listener.kill(boolean('killConnections', options.killConnections, false)));
     return true;
+  }
+
+  // ---- who the TLS and QUIC listeners are ----
+
+  /**
+   * Adds a certificate with its key for clients that ask for this name: a host name, `*.` and a host name for one label more,
+   * or `*` for all others. All TLS and QUIC listeners have it whose specification names none of its own.
+   * `update` of what it gives replaces it while connections go on. Throws ERR_QUIC_SERVER_EXISTS, and the errors of
+   * arguments and of reading certificates and keys.
+   */
+  addServer(name: string, identity: IdentityOptions): SharedServer {
+    return this.#servers.add(name, identity);
+  }
+
+  /** Whether there was one. Handshakes that begin from now on do not see it; connections go on. */
+  removeServer(name: string): boolean {
+    return this.#servers.remove(name);
+  }
+
+  /** The server with exactly this name. */
+  getServer(name: string): SharedServer | undefined {
+    return this.#servers.get(name);
   }
 
   // ---- connections ----
@@ -246,6 +271,7 @@ export class ListenGroup<LId = unknown, Data = undefined> extends EventEmitter<G
     const handler = this.#handler;
     return {
       environment: this.#environment,
+      servers: this.#servers,
       admit: () => this.#admit(),
       onLink: (listener, link) => this.#onLink(listener, link),
       onBound: (listener, address) => {

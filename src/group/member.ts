@@ -6,6 +6,7 @@ import type { QuicConnection } from '../runtime/connection.ts';
 import type { Environment } from '../runtime/environment.ts';
 import type { GroupAddress } from './address.ts';
 import type { ConnectionFacts } from './handler.ts';
+import type { SharedServers } from './shared-servers.ts';
 
 /** One listener of some kind. */
 export interface Member {
@@ -20,6 +21,8 @@ export interface Member {
 /** What a member tells. */
 export interface MemberHost {
   readonly environment: Environment;
+  /** Who TLS and QUIC listeners are, beside what their targets say. */
+  readonly servers: SharedServers;
   /** A seat for a client that knocked, to be left once when its connection is gone; null if there is no room for it. */
   admit(): (() => void) | null;
   /** A connection is complete. */

@@ -1,10 +1,12 @@
 // A QUIC listener of a group: the library's own, whose connections are handed on when their handshakes are complete.
 
+import { quicError } from '../errors.ts';
 import { QuicListener } from '../listener/listener.ts';
 import type { QuicConnection } from '../runtime/connection.ts';
 import type { GroupAddress } from './address.ts';
 import type { Member, MemberHost } from './member.ts';
 import { QuicLink } from './quic-link.ts';
+import type { SharedServers } from './shared-servers.ts';
 import type { QuicTarget } from './specification.ts';
 
 export class QuicMember implements Member {
@@ -16,7 +18,8 @@ export class QuicMember implements Member {
   constructor(target: QuicTarget, host: MemberHost) {
     const { kind: _, ...options } = target;
     this.#host = host;
-    this.#listener = new QuicListener({ ...options, environment: host.environment });
+    const shared = isSomebody(options) ? {} : sharedIdentities(host.servers);
+    this.#listener = new QuicListener({ ...options, ...shared, environment: host.environment });
   }
 
   async bind(): Promise<GroupAddress> {
@@ -69,3 +72,24 @@ export class QuicMember implements Member {
     }
   }
 }
+
+/** Whether the target says itself who the listener is. */
+function isSomebody(options: Omit<QuicTarget, 'kind'>): boolean {
+  return IDENTITY_OPTIONS.some((name) => options[name] !== undefined);
+}
+
+/** Clients get the servers of the group. */
+function sharedIdentities(servers: SharedServers): Pick<QuicTarget, 'resolveServer'> {
+  if (servers.size === 0) throw quicError('ERR_QUIC_NO_IDENTITY');
+  return { resolveServer: ({ serverName }) => servers.named(serverName) ?? servers.others };
+}
+
+const IDENTITY_OPTIONS = [
+  'cert',
+  'key',
+  'identities',
+  'psks',
+  'resolveServer',
+  'sniCallback',
+  'SNICallback',
+] as const;

@@ -23,9 +23,9 @@ export interface TcpTarget {
 /** The options that QUIC listeners have too mean the same. */
 export interface TlsTarget extends Pick<TcpTarget, 'address' | 'port'> {
   readonly kind: 'tls';
-  /** Certificate chain and key: PEM or DER, bytes, text or file path. */
-  readonly cert: PkiInput | readonly PkiInput[];
-  readonly key: PkiInput;
+  /** Certificate chain and key: PEM or DER, bytes, text or file path. Default: the servers of the group. */
+  readonly cert?: PkiInput | readonly PkiInput[];
+  readonly key?: PkiInput;
   /** Protocols, the server's order of preference. Default: none is agreed on. */
   readonly alpn?: string | readonly string[];
   /** Ask clients for a certificate; with `rejectUnauthorized` (default true) one without a good one is refused. */
@@ -47,7 +47,7 @@ export interface UnixTarget {
   readonly mode?: number;
 }
 
-/** All options of `listen` but those that take connections away from the group. */
+/** Without `cert` (or `identities`, `psks`, a resolver) the servers of the group. All options of `listen` but those that take connections away from the group. */
 export interface QuicTarget extends Omit<ListenOptions, 'environment' | 'endpoint' | 'onConnection'> {
   readonly kind: 'quic';
 }

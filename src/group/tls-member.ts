@@ -2,39 +2,39 @@
 // QUIC listeners, read in the same way.
 
 import type { Socket } from 'node:net';
-import tls, { type SecureContextOptions, type TLSSocket } from 'node:tls';
-import { privateKeyPem } from '../crypto/node-keys.ts';
-import { loadIdentity } from '../pki/identity.ts';
-import { toPem } from '../pki/pem.ts';
-import { trustAnchors } from '../pki/trust-anchors.ts';
+import tls, { type TLSSocket } from 'node:tls';
 import { DEFAULT_HANDSHAKE_TIMEOUT, parseAlpn } from '../runtime/options.ts';
 import type { GroupAddress } from './address.ts';
 import type { Member, MemberHost } from './member.ts';
 import { SocketLink } from './socket-link.ts';
 import type { TlsTarget } from './specification.ts';
 import { TcpMember, tcpFacts } from './tcp-member.ts';
+import { TlsIdentities } from './tls-identities.ts';
 
 export class TlsMember implements Member {
   readonly #tcp: TcpMember;
 
-  /** Reads certificates and keys. Throws the errors of `loadIdentity` and `trustAnchors`. */
+  /** Reads certificates and keys. Throws the errors of `loadIdentity` and `trustAnchors`, and ERR_QUIC_NO_IDENTITY. */
   constructor(target: TlsTarget, host: MemberHost) {
+    const identities = new TlsIdentities(target, host);
     const { requestCert = false, rejectUnauthorized = true } = target;
     // Never listens by itself: a socket comes here when it has a seat.
     const server = tls.createServer({
-      ...identityOf(target),
-      ...(target.ca === undefined ? {} : { ca: trustAnchors(target.ca).certificates.map(certificatePem) }),
+      ...identities.context,
+      SNICallback: (name, done) => done(null, identities.for(name)),
       ...(target.alpn === undefined ? {} : { ALPNProtocols: parseAlpn(target.alpn) }),
       requestCert,
       rejectUnauthorized,
-      minVersion: 'TLSv1.2',
       handshakeTimeout: target.handshakeTimeout ?? DEFAULT_HANDSHAKE_TIMEOUT,
       allowHalfOpen: true,
     });
     server.on('secureConnection', (socket) => accept(socket, host));
     // What a client does wrong ends its own connection. Node leaves one open whose handshake took too long.
     server.on('tlsClientError', (_error, socket) => socket.destroy());
-    this.#tcp = new TcpMember(target, host, (socket: Socket) => server.emit('connection', socket));
+    this.#tcp = new TcpMember(target, host, (socket: Socket) => {
+      identities.refresh(server);
+      server.emit('connection', socket);
+    });
   }
 
   bind(): Promise<GroupAddress> {
@@ -69,16 +69,4 @@ function accept(socket: TLSSocket, host: MemberHost): void {
       peerCertificate: certificate === undefined ? null : new Uint8Array(certificate.raw),
     }),
   );
-}
-
-function identityOf(target: Pick<TlsTarget, 'cert' | 'key'>): SecureContextOptions {
-  const { certificates, key } = loadIdentity(target);
-  return {
-    cert: certificates.map(certificatePem).join(''),
-    key: privateKeyPem(key),
-  };
-}
-
-function certificatePem(der: Uint8Array): string {
-  return toPem('CERTIFICATE', der);
 }

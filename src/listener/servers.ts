@@ -8,8 +8,9 @@ import type { VirtualServer } from './server.ts';
 /** Name of the server for clients that ask for no name, or for one that nobody has. */
 export const DEFAULT_SERVER_NAME = '*';
 
-export class ServerTable {
-  readonly #servers: Map<string, VirtualServer> = new Map();
+/** Of the servers of a listener, or of others that have such names. */
+export class ServerTable<S extends { readonly name: string } = VirtualServer> {
+  readonly #servers: Map<string, S> = new Map();
 
   get size(): number {
     return this.#servers.size;
@@ -19,11 +20,11 @@ export class ServerTable {
     return [...this.#servers.keys()];
   }
 
-  [Symbol.iterator](): IterableIterator<VirtualServer> {
+  [Symbol.iterator](): IterableIterator<S> {
     return this.#servers.values();
   }
 
-  get default(): VirtualServer | null {
+  get default(): S | null {
     return this.#servers.get(DEFAULT_SERVER_NAME) ?? null;
   }
 
@@ -35,23 +36,23 @@ export class ServerTable {
     });
   }
 
-  add(server: VirtualServer): void {
+  add(server: S): void {
     this.checkFree(server.name);
     this.#servers.set(server.name, server);
   }
 
-  remove(name: string): VirtualServer | undefined {
+  remove(name: string): S | undefined {
     const server = this.#servers.get(name);
     this.#servers.delete(name);
     return server;
   }
 
-  get(name: string): VirtualServer | undefined {
+  get(name: string): S | undefined {
     return this.#servers.get(name);
   }
 
   /** The server with this name, or else with `*` for its first label; not the default. `name` as TLS gives it, in lower case. */
-  find(name: string | null): VirtualServer | null {
+  find(name: string | null): S | null {
     if (name === null) return null;
     // A full name may end with a dot, although SNI forbids it (RFC 6066 §3).
     const bare = name.endsWith('.') ? name.slice(0, -1) : name;
