@@ -28,7 +28,7 @@ export {
 } from './connection/parse-config.ts';
 export type { PathState } from './connection/path.ts';
 export type { PathEvent } from './connection/path-events.ts';
-export type { SessionOptions } from './connection/session-options.ts';
+export type { PskMode, SessionOptions } from './connection/session-options.ts';
 export type { ReadResult, StreamChunk, StreamDirection } from './connection/streams/streams.ts';
 export type { CryptoOptions } from './connection/tls-options.ts';
 export { KeyRing, type KeyRingInput } from './crypto/key-ring.ts';

@@ -9,6 +9,7 @@ export { MemorySessionStore, type SessionStore, type TokenStore } from './client
 export type { DatagramOptions } from './connection/datagram-options.ts';
 export type { DatagramCounters, DatagramFate } from './connection/datagrams.ts';
 export type { PathEvent } from './connection/path-events.ts';
+export type { PskMode } from './connection/session-options.ts';
 export type { CryptoOptions } from './connection/tls-options.ts';
 export { KeyRing, type KeyRingInput, MAX_RING_KEYS } from './crypto/key-ring.ts';
 export { QUIC_ERRORS, QuicError, type QuicErrorCode, type QuicErrorType } from './errors.ts';

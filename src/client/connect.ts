@@ -1,6 +1,7 @@
 // Opens a connection to a server by name or address: resolves the name, lets its addresses race, and gives the
 // connection that opened first.
 
+import type { PskMode } from '../connection/session-options.ts';
 import type { CryptoOptions } from '../connection/tls-options.ts';
 import { invalidArgType, invalidArgValue, QuicError, quicError } from '../errors.ts';
 import { type Pin, parsePin } from '../pki/fingerprint.ts';
@@ -80,6 +81,8 @@ export interface ConnectOptions extends TransportOptions, CryptoOptions, QlogOpt
   onSession?: (session: Uint8Array) => void;
   /** External keys to offer, preferred first. */
   psks?: readonly ExternalPsk[];
+  /** How they and sessions may be used: with a key agreement, without one ('psk_ke'), or both. Default ['psk_dhe_ke']. */
+  pskModes?: readonly PskMode[];
   /** QUIC versions, preferred first; ignored with `endpoint`, which has its own. Default 1 alone. */
   versions?: EndpointOptions['versions'];
   /** As for an endpoint; cannot be chosen with `endpoint`, which has its own. */

@@ -2,7 +2,7 @@
 // keys. Decides whether a session may be used: it is no better than the chain that it stands for.
 
 import type { ConnectionConfig } from '../connection/config.ts';
-import { parsePsks } from '../connection/session-options.ts';
+import { type PskMode, parsePskModes, parsePsks } from '../connection/session-options.ts';
 import { firstVersion } from '../connection/version-choice.ts';
 import { parseVersion } from '../connection/version-options.ts';
 import { invalidArgType } from '../errors.ts';
@@ -21,6 +21,7 @@ export interface MemoryOptions {
   tokens?: boolean | TokenStore;
   onSession?: (session: Uint8Array) => void;
   psks?: readonly ExternalPsk[];
+  pskModes?: readonly PskMode[];
   cert?: unknown;
   alpn: string | readonly string[];
 }
@@ -32,6 +33,7 @@ export const MEMORY_OPTION_NAMES: readonly string[] = [
   'tokens',
   'onSession',
   'psks',
+  'pskModes',
 ];
 
 export interface ServerMemory {
@@ -52,6 +54,7 @@ export function parseMemory(options: MemoryOptions, server: string): ServerMemor
   const { session, onSession } = options;
   const earlyData = boolean('earlyData', options.earlyData, false);
   const psks = parsePsks(options.psks);
+  const plainPsk = parsePskModes(options.pskModes);
   if (session !== undefined && !(session instanceof Uint8Array)) {
     throw invalidArgType('session', 'an instance of Uint8Array', session);
   }
@@ -75,6 +78,7 @@ export function parseMemory(options: MemoryOptions, server: string): ServerMemor
       const shared = {
         wallTime: () => clock.wallTime(),
         earlyData,
+        plainPsk,
         ...(known === null ? {} : { session: known }),
         ...(psks === undefined ? {} : { psks }),
       };

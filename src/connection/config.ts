@@ -144,6 +144,8 @@ export interface SessionConfig {
   session?: TlsSession;
   /** Client: offers 0-RTT if the session allows it. Default false. */
   earlyData?: boolean;
+  /** Use of a PSK without (EC)DHE. A server knows no 'only'. Default 'never'. */
+  plainPsk?: 'never' | 'allow' | 'only';
   /** Client: external keys, preferred first. */
   psks?: readonly ExternalPsk[];
   /** Server: makes and opens tickets. Without it there are none. */

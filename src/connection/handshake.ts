@@ -68,6 +68,7 @@ export class Handshake {
           ...shared,
           ...(sessions?.tickets === undefined ? {} : { tickets: sessions.tickets }),
           ...(sessions?.ticketLifetime === undefined ? {} : { ticketLifetime: sessions.ticketLifetime }),
+          plainPsk: (sessions?.plainPsk ?? 'never') !== 'never',
         })
       : createTlsClient({
           ...shared,
@@ -79,6 +80,7 @@ export class Handshake {
           ...(session === undefined ? {} : { session }),
           ...(sessions?.psks === undefined ? {} : { psks: sessions.psks }),
           earlyData: sessions?.earlyData === true,
+          plainPsk: sessions?.plainPsk ?? 'never',
           ...(config.identity === undefined ? {} : { identity: config.identity }),
         });
   }

@@ -28,7 +28,15 @@ export interface SessionOptions {
   readonly earlyData?: boolean;
   /** External keys: a client offers them, a server takes them in place of certificates. Default none. */
   readonly psks?: readonly ExternalPsk[];
+  /**
+   * How external keys and sessions may be used (RFC 8446 §4.2.9): 'psk_dhe_ke', with a key agreement beside them, and
+   * 'psk_ke', without one, which saves its CPU and gives up forward secrecy. A server takes the first in any case. Default
+   * ['psk_dhe_ke'].
+   */
+  readonly pskModes?: readonly PskMode[];
 }
+
+export type PskMode = 'psk_dhe_ke' | 'psk_ke';
 
 export const SESSION_OPTION_NAMES: readonly string[] = [
   'wallTime',
@@ -36,6 +44,7 @@ export const SESSION_OPTION_NAMES: readonly string[] = [
   'ticketLifetime',
   'earlyData',
   'psks',
+  'pskModes',
 ];
 
 /** Undefined if nothing was asked for. Throws `TypeError` and `RangeError` that name the option. */
@@ -61,8 +70,10 @@ export function parseSessions(
       ? undefined
       : new TicketKeys(provider, random, parseKeyRing('ticketKeys', ticketKeys));
   const lifetime = parseLifetime(ticketLifetime);
+  const plainPsk = parsePskModes(options.pskModes);
   if (wallTime === undefined && psks === undefined) return undefined;
   return {
+    plainPsk,
     ...(wallTime === undefined ? {} : { wallTime }),
     ...(earlyData === undefined ? {} : { earlyData }),
     ...(psks === undefined ? {} : { psks }),
@@ -79,6 +90,20 @@ export function parseLifetime(value: number | undefined): number | undefined {
     throw outOfRange('ticketLifetime', 'an integer >= 1 && <= 604800', value);
   }
   return value;
+}
+
+/** The option `pskModes`. */
+export function parsePskModes(value: unknown): NonNullable<SessionConfig['plainPsk']> {
+  if (value === undefined) return 'never';
+  if (!Array.isArray(value) || value.length === 0) {
+    throw invalidArgType('pskModes', "a list of 'psk_dhe_ke' and 'psk_ke'", value);
+  }
+  for (const mode of value) {
+    if (mode === 'psk_dhe_ke' || mode === 'psk_ke') continue;
+    throw invalidArgValue('pskModes', mode, "must be of 'psk_dhe_ke', 'psk_ke'");
+  }
+  if (!value.includes('psk_ke')) return 'never';
+  return value.includes('psk_dhe_ke') ? 'allow' : 'only';
 }
 
 export function parsePsks(value: readonly ExternalPsk[] | undefined): readonly ExternalPsk[] | undefined {

@@ -1,7 +1,7 @@
 // Options of a listener about resumption and copies of early data, parsed once.
 
 import type { SessionConfig } from '../connection/config.ts';
-import { parseLifetime } from '../connection/session-options.ts';
+import { type PskMode, parseLifetime, parsePskModes } from '../connection/session-options.ts';
 import { DerivedKeys, KeyRing, type KeyRingInput, type KeySource, parseKeyRing } from '../crypto/key-ring.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import { invalidArgType } from '../errors.ts';
@@ -25,6 +25,11 @@ export interface ListenSessionOptions {
    * shared keys it lets nothing in for its first 20 seconds, as it cannot know what was taken before.
    */
   replayStore?: ReplayStore;
+  /**
+   * 'psk_ke' in the list lets clients resume, or use external keys, without a key agreement, which gives up forward secrecy
+   * (RFC 8446 §4.2.9). Default ['psk_dhe_ke'], which is always taken.
+   */
+  pskModes?: readonly PskMode[];
 }
 
 export const LISTEN_SESSION_OPTION_NAMES: readonly string[] = [
@@ -32,6 +37,7 @@ export const LISTEN_SESSION_OPTION_NAMES: readonly string[] = [
   'ticketKeys',
   'ticketLifetime',
   'replayStore',
+  'pskModes',
 ];
 
 export interface ParsedListenSessions {
@@ -52,6 +58,7 @@ export function parseListenSessions(
   }
   const sessions: SessionConfig = {
     wallTime: () => clock.wallTime(),
+    plainPsk: parsePskModes(options.pskModes),
     ...(lifetime === undefined ? {} : { ticketLifetime: lifetime }),
   };
   if (boolean('sessionTickets', options.sessionTickets, true)) {

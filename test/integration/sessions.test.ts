@@ -264,6 +264,14 @@ test('L87 external keys stand for certificates; a listener with neither is refus
     await assert.rejects(server.connect({ psks: wrong }), { errorCode: 0x133n });
   }
   assert.ok(asked.includes('device 7'));
+  const pskModes = ['psk_dhe_ke', 'psk_ke'] as const;
+  const taking = await listen({ address: '127.0.0.1', alpn: 'echo', psks, pskModes });
+  listeners.push(taking);
+  const plain = new Echo(taking);
+  const quick = await plain.connect({ psks, pskModes: ['psk_ke'] });
+  assert.equal(quick.keyExchangeGroup, null);
+  assert.equal(await ask(quick, 'plain'), 'plain');
+  await quick.close();
   const both = await Echo.start({ psks });
   const certified = await both.connect();
   assert.ok(certified.peerCertificate);

@@ -94,6 +94,26 @@ describe('Connection: sessions', () => {
     assert.equal(link.client.peerCertificate, null);
   });
 
+  test('L87 RFC 8446 §4.2.9 external keys are used with and without a key agreement, as both sides like', () => {
+    const psks = [{ identity: Uint8Array.of(1), secret: new Uint8Array(32).fill(1) }];
+    const both = ['psk_dhe_ke', 'psk_ke'] as const;
+    const groupWith = (mine: CoreOptions['pskModes'], theirs: CoreOptions['pskModes']): string | null => {
+      const link = new ApiLink({
+        client: { psks, ...(mine && { pskModes: mine }) },
+        server: { identity: undefined, psks, ...(theirs && { pskModes: theirs }) } as never,
+      });
+      link.flush();
+      link.advance(50);
+      assert.equal(link.client.isEstablished, link.server.isEstablished);
+      return link.client.isEstablished ? link.client.keyExchangeGroup : 'none';
+    };
+    assert.equal(groupWith(undefined, undefined), 'x25519');
+    assert.equal(groupWith(both, both), 'x25519');
+    assert.equal(groupWith(['psk_ke'], both), null);
+    // A server that does not take it, and has no certificate, has nothing to offer.
+    assert.equal(groupWith(['psk_ke'], undefined), 'none');
+  });
+
   test('options that are no good are refused by name', () => {
     const bad: [Partial<Record<keyof CoreOptions, unknown>>, string][] = [
       [{ wallTime: 5 }, 'ERR_INVALID_ARG_TYPE'],
@@ -103,6 +123,8 @@ describe('Connection: sessions', () => {
       [{ wallTime, ticketKeys: new Uint8Array(31) }, 'ERR_OUT_OF_RANGE'],
       [{ wallTime, ticketLifetime: 604_801 }, 'ERR_OUT_OF_RANGE'],
       [{ psks: [] }, 'ERR_INVALID_ARG_TYPE'],
+      [{ pskModes: 'psk_ke' }, 'ERR_INVALID_ARG_TYPE'],
+      [{ pskModes: ['dhe'] }, 'ERR_INVALID_ARG_VALUE'],
       [{ psks: [{ identity: new Uint8Array(0), secret: new Uint8Array(1) }] }, 'ERR_OUT_OF_RANGE'],
       [
         { psks: [{ identity: new Uint8Array(1), secret: new Uint8Array(1), hash: 'md5' }] },
