@@ -5,6 +5,7 @@ import type { CryptoOptions } from '../connection/tls-options.ts';
 import { invalidArgType, invalidArgValue, outOfRange } from '../errors.ts';
 import type { EndpointConnectionConfig, EndpointOptions, QuicEndpoint } from '../runtime/endpoint.ts';
 import { ENDPOINT_OPTION_NAMES } from '../runtime/endpoint-options.ts';
+import type { BindPlace } from '../runtime/endpoint-sockets.ts';
 import {
   boolean,
   checkOptionNames,
@@ -85,6 +86,8 @@ export interface ParsedListen {
   /** What servers inherit. */
   readonly base: ServerSettings;
   readonly alpn: readonly string[] | null;
+  /** Where `start` binds unless it is told otherwise. */
+  readonly place: BindPlace;
   readonly limits: AdmissionLimits;
   readonly isQuiet: boolean;
   readonly resolver: ServerResolver | null;
@@ -134,6 +137,7 @@ export function parseListen(
       answer: undefined,
       token: undefined,
     },
+    place: { address: options.address, port: options.port },
     limits: parseLimits(options),
     isQuiet: boolean('antiPortScan', options.antiPortScan, false),
     resolver: parseResolver(options),

@@ -8,6 +8,7 @@ import type { QuicConnection } from '../runtime/connection.ts';
 import { abortable, type Deferred, defer, settle } from '../runtime/deferred.ts';
 import type { DrainOptions } from '../runtime/drains.ts';
 import { QuicEndpoint } from '../runtime/endpoint.ts';
+import type { BindPlace } from '../runtime/endpoint-sockets.ts';
 import { integer, parseAlpn } from '../runtime/options.ts';
 import type { WaitOptions } from '../runtime/stream.ts';
 import type { SocketAddress } from '../util/address.ts';
@@ -64,6 +65,8 @@ export class QuicListener {
   readonly #arrivals: Arrivals;
   readonly #closed: Deferred<void> = defer();
   #alpn: readonly string[];
+  /** Where it was bound last, with the real port. */
+  #lastPlace: BindPlace | null = null;
   /** Connections whose server is not known yet. */
   #unready = 0;
   #stopped: Deferred<void> = defer();
@@ -120,6 +123,7 @@ export class QuicListener {
       if (this.state === 'starting') state.to(before);
       throw error;
     }
+    this.#lastPlace = { ...place, port: this.endpoint.port };
     this.#alpn = alpn;
     this.#stopped = defer();
     state.to('started');
@@ -283,18 +287,22 @@ export class QuicListener {
 
   // ---- inside: lifecycle ----
 
-  #place({ address, port }: StartOptions): StartOptions {
-    if (address === undefined && port === undefined) return {};
+  #place(options: StartOptions): BindPlace {
     if (!this.#ownsEndpoint) {
+      if (options.address === undefined && options.port === undefined) return {};
       throw quicError('ERR_QUIC_INVALID_STATE', {
         message:
           'The endpoint was given to the listener and says where it is bound; address and port are its options',
       });
     }
-    return { ...(address === undefined ? {} : { address }), ...(port === undefined ? {} : { port }) };
+    const { address = this.#parsed.place.address, port = this.#parsed.place.port ?? 0 } = options;
+    const last = this.#lastPlace;
+    // An ephemeral port stays while connections are on it.
+    const isOnAgain = port === 0 && last !== null && last.address === address && this.#connections.size > 0;
+    return { address, port: isOnAgain ? last.port : port };
   }
 
-  async #bind(place: StartOptions): Promise<void> {
+  async #bind(place: BindPlace): Promise<void> {
     await this.endpoint.bind(place);
     const { ipv4, ipv6 } = this.#parsed.connection.transport.preferredAddress ?? {};
     if (ipv4 !== undefined) await this.endpoint.bindAt({ ...ipv4, family: 4 });

@@ -39,7 +39,7 @@ export class ListenerStage {
   }
 
   /** With the identity of `localhost`, unless there are `cert`, `identities` or `psks`; null leaves it out. */
-  listener(options: Partial<ListenOptions> = {}, hasDefault = true): QuicListener {
+  listener(options: StageOptions = {}, hasDefault = true): QuicListener {
     const { certPem: cert, keyPem: key } = this.identity;
     return new QuicListener({
       address: ListenerStage.SERVER,
@@ -48,32 +48,39 @@ export class ListenerStage {
       environment: this.environmentOf(this.server),
       ...(hasDefault ? { cert, key } : {}),
       ...options,
-    });
+    } as ListenOptions);
   }
 
-  async started(options: Partial<ListenOptions> = {}, hasDefault = true): Promise<QuicListener> {
+  async started(options: StageOptions = {}, hasDefault = true): Promise<QuicListener> {
     const listener = this.listener(options, hasDefault);
     await this.until(listener.start());
     return listener;
   }
 
-  /** Resolves when the handshake is complete. */
-  connect(options: Partial<ConnectOptions> = {}, port = 4433): Promise<QuicConnection> {
-    return this.until(
+  /** Resolves when the handshake is complete on both sides. */
+  async connect(options: Partial<ConnectOptions> = {}, port = 4433): Promise<QuicConnection> {
+    // Timers of connections alone keep no clock going.
+    this.clock.createTimer(() => {}).set(this.clock.now() + (options.handshakeTimeout ?? 10_000) + 1000);
+    const connection = await this.until(
       connect(`${ListenerStage.SERVER}:${port}`, {
         alpn: 'test',
         ca: this.identity.caPem,
         serverName: 'localhost',
+        // No client knows what another one was given.
+        tokens: false,
         environment: this.environmentOf(this.client),
         ...options,
       }),
     );
+    await this.run(30);
+    return connection;
   }
 
   /** The error with which a connect fails, or the connection soon after; the handshake is given up after a second. */
   async refusal(options: Partial<ConnectOptions> = {}, port = 4433): Promise<Refused> {
+    const { handshakeTimeout = 1000 } = options;
     try {
-      const connection = await this.connect({ handshakeTimeout: 1000, ...options }, port);
+      const connection = await this.connect({ ...options, handshakeTimeout }, port);
       // A server that judges the client's certificate does so after the client is through.
       let ended: Refused | null = null;
       connection.closed.catch((error: Refused) => {
@@ -98,8 +105,12 @@ export class ListenerStage {
   }
 }
 
+/** Undefined takes an option of the stage away. */
+export type StageOptions = { [Name in keyof ListenOptions]?: ListenOptions[Name] | undefined };
+
 export interface Refused {
   code: string;
   message: string;
+  reason?: string;
   errorCode?: bigint;
 }
