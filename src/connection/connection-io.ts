@@ -39,3 +39,21 @@ export interface SendInfo {
   /** When it should leave, as `now`: pacing (RFC 9002 §7.7). */
   at: number;
 }
+
+/** Fills `into`, one for all datagrams of a caller who asks so. */
+export function sendInfo(
+  into: SendInfo,
+  length: number,
+  segmentSize: number,
+  path: { readonly local: SocketAddress; readonly remote: SocketAddress },
+  ecn: number,
+  at: number,
+): SendInfo {
+  into.length = length;
+  into.segmentSize = segmentSize;
+  into.from = path.local;
+  into.to = path.remote;
+  into.ecn = ecn;
+  into.at = at;
+  return into;
+}

@@ -11,7 +11,7 @@ import { DEFAULT_TRANSPORT_PARAMETERS, type TransportParameters } from '../wire/
 import { AckFrequency } from './ack-frequency.ts';
 import { Closer } from './closer.ts';
 import type { ConnectionConfig, ServerAnswer, TransportConfig } from './config.ts';
-import type { ConnectionStart, ReceiveInfo, SendInfo } from './connection-io.ts';
+import { type ConnectionStart, type ReceiveInfo, type SendInfo, sendInfo } from './connection-io.ts';
 import { Control } from './control.ts';
 import { Datagrams } from './datagrams.ts';
 import { EarlyData } from './early-data.ts';
@@ -160,6 +160,7 @@ export class ConnectionCore implements ConnectionParts {
   /**
    * Fills `out` from its start with the next datagram, or with up to `maxSegments` of equal size for one destination.
    * Null when there is nothing to send now. Call until null after every input. `from` and `to` choose among the paths.
+   * What is returned is `into`, or else a new object.
    */
   send(
     out: Uint8Array,
@@ -167,11 +168,12 @@ export class ConnectionCore implements ConnectionParts {
     maxSegments = 1,
     from: SocketAddress | null = null,
     to: SocketAddress | null = null,
+    into: SendInfo = {} as SendInfo,
   ): SendInfo | null {
     if (out.length < 1200)
       throw quicError('ERR_QUIC_BUFFER_TOO_SHORT', { message: 'The buffer must hold 1200 bytes' });
     if (this.state.value === 'closing')
-      return this.paths.active.isBetween(from, to) ? this.#sendClose(out, now) : null;
+      return this.paths.active.isBetween(from, to) ? this.#sendClose(out, now, into) : null;
     if (!this.state.isOpen) return null;
     let length = 0;
     let segment = 0;
@@ -188,12 +190,12 @@ export class ConnectionCore implements ConnectionParts {
       }
     } catch (error) {
       this.#fail(error, now);
-      return this.#sendClose(out, now);
+      return this.#sendClose(out, now, into);
     }
     if (length === 0) return null;
-    const { local, remote, recovery } = this.#transmitter.path;
-    const at = Math.max(now, recovery.releaseTime);
-    return { length, segmentSize: segment, from: local, to: remote, ecn: recovery.ecn.mark, at };
+    const { path } = this.#transmitter;
+    const { recovery } = path;
+    return sendInfo(into, length, segment, path, recovery.ecn.mark, Math.max(now, recovery.releaseTime));
   }
 
   /** When `onTimeout` is due, as `now`; null for never. */
@@ -398,12 +400,10 @@ export class ConnectionCore implements ConnectionParts {
     });
   }
 
-  #sendClose(out: Uint8Array, now: number): SendInfo | null {
+  #sendClose(out: Uint8Array, now: number, into: SendInfo): SendInfo | null {
     if (!this.closer.pending) return null;
     const length = this.closer.build(out, 0, out.length, now);
-    if (length === 0) return null;
-    const { local, remote } = this.paths.active;
-    return { length, segmentSize: length, from: local, to: remote, ecn: 0, at: now };
+    return length === 0 ? null : sendInfo(into, length, length, this.paths.active, 0, now);
   }
 
   #guard(now: number, step: () => void): void {

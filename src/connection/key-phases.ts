@@ -62,6 +62,11 @@ export class KeyPhases {
     return this.#opener;
   }
 
+  /** The packets of the peer have this phase bit, unless it updates its key. */
+  isCurrent(phase: number): boolean {
+    return phase === this.#receivePhase;
+  }
+
   /** The sealer for the next packet. Counts it against the limit of the key, the end of which is kept for closing. */
   sealerFor(packetNumber: number, isClose: boolean): Sealer {
     if (this.#firstSent < 0) this.#firstSent = packetNumber;

@@ -221,8 +221,9 @@ export class Receiver {
     const first = bytes[start] as number;
     const payloadStart = numberOffset + (first & 0x03) + 1;
     const number = decodeNumber(bytes, numberOffset, payloadStart, space.acks.largest + 1);
-    const keepFor = parts.closingPeriod();
-    const result = phases.open(bytes, start, payloadStart, end, number, (first >> 2) & 1, now, keepFor);
+    const phase = (first >> 2) & 1;
+    const keepFor = phases.isCurrent(phase) ? 0 : parts.closingPeriod();
+    const result = phases.open(bytes, start, payloadStart, end, number, phase, now, keepFor);
     if (result === 'failed') return void this.#unreadable(bytes, start, end, 'decryption', now);
     if (result === 'updated') parts.trace.keyUpdated(now, phases.generation, 'remote');
     if ((first & 0x18) !== 0) throw reservedBits();

@@ -7,6 +7,7 @@
  */
 
 import { CHACHA20_MODULE } from './chacha20-module.ts';
+import { PartView } from './part-view.ts';
 import { type Opener, SAMPLE_LENGTH, type Sealer, TAG_LENGTH } from './provider.ts';
 
 /** Makes the two directions; see `CryptoProvider.sealer`. */
@@ -50,32 +51,34 @@ interface Core {
   maskTail(): number;
 }
 
-/** The one packet in linear memory. Most packets have one size, so the views of the last ones are kept. */
+/** The one packet in linear memory. */
 class PacketMemory {
   readonly #bytes: Uint8Array;
   readonly #address: number;
-  #view: Uint8Array;
-  #start = 0;
+  readonly #source = new PartView();
+  readonly #sealed = new PartView();
+  readonly #opened = new PartView();
 
   constructor(core: Core) {
     this.#bytes = new Uint8Array(core.memory.buffer);
     this.#address = core.address();
-    this.#view = this.#bytes.subarray(0, 0);
   }
 
   /** Copies `buf[start, end)` in. */
   fill(buf: Uint8Array, start: number, end: number): void {
+    // Each received datagram is a buffer of its own and mostly all of it is one packet: that takes no view.
     const isAll = start === 0 && end === buf.length;
-    this.#bytes.set(isAll ? buf : buf.subarray(start, end), this.#address);
+    this.#bytes.set(isAll ? buf : this.#source.of(buf, start, end), this.#address);
   }
 
-  /** `length` bytes from `start` on; good until the next call. */
-  view(start: number, length: number): Uint8Array {
-    if (this.#view.length !== length || this.#start !== start) {
-      this.#view = this.#bytes.subarray(this.#address + start, this.#address + start + length);
-      this.#start = start;
-    }
-    return this.#view;
+  /** The packet with header and tag. */
+  sealed(length: number): Uint8Array {
+    return this.#sealed.of(this.#bytes, this.#address, this.#address + length);
+  }
+
+  /** What was protected. */
+  opened(start: number, end: number): Uint8Array {
+    return this.#opened.of(this.#bytes, this.#address + start, this.#address + end);
   }
 }
 
@@ -129,7 +132,7 @@ class WasmSealer implements Sealer {
       payloadStart - start,
       payloadEnd - start,
     );
-    buf.set(this.memory.view(0, end - start), start);
+    buf.set(this.memory.sealed(end - start), start);
     return end;
   }
 }
@@ -198,7 +201,7 @@ class WasmOpener implements Opener {
       end - start,
     );
     if (isAuthentic === 0) return false;
-    buf.set(this.memory.view(payloadStart - start, end - TAG_LENGTH - payloadStart), payloadStart);
+    buf.set(this.memory.opened(payloadStart - start, end - TAG_LENGTH - start), payloadStart);
     return true;
   }
 }

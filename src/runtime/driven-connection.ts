@@ -2,6 +2,7 @@
 // timer. Errors end the connection they happened in and nothing else.
 
 import type { ConnectionCore } from '../connection/connection.ts';
+import type { SendInfo } from '../connection/connection-io.ts';
 import type { ConnectionEvent } from '../connection/events.ts';
 import type { DatagramSocket } from '../udp/socket.ts';
 import type { SocketAddress } from '../util/address.ts';
@@ -132,7 +133,7 @@ export class DrivenConnection implements Driven {
     const segments = this.#host.socketFor(core.paths.active.local)?.capabilities.segments ?? 1;
     let sent = 0;
     while (sent < most) {
-      const info = core.send(OUT, now, Math.min(segments, most - sent));
+      const info = core.send(OUT, now, Math.min(segments, most - sent), null, null, SENT);
       if (info === null) break;
       sent += info.length <= info.segmentSize ? 1 : Math.ceil(info.length / info.segmentSize);
       const socket = this.#host.socketFor(info.from);
@@ -184,5 +185,14 @@ export class DrivenConnection implements Driven {
 
 /** One datagram is built and handed to a socket at a time, so one buffer serves all connections. */
 const OUT = new Uint8Array(65536);
+
+const SENT: SendInfo = {
+  length: 0,
+  segmentSize: 0,
+  from: {} as SocketAddress,
+  to: {} as SocketAddress,
+  ecn: 0,
+  at: 0,
+};
 
 const INFO = { from: {} as SocketAddress, to: {} as SocketAddress, ecn: 0 };

@@ -3,6 +3,7 @@
 // Knows neither QUIC nor sockets: it drives what implements Driven.
 
 import type { SocketAddress } from '../util/address.ts';
+import { EMPTY } from '../util/bytes.ts';
 import type { Clock, Timer } from '../util/clock.ts';
 import { type HeapItem, TimerHeap } from '../util/heap.ts';
 import { Ring } from '../util/ring.ts';
@@ -66,7 +67,9 @@ export class Loop {
   readonly #to: SocketAddress[] = [];
   readonly #ecn: number[] = [];
   readonly #sinks: DatagramSink[] = [];
+  /** The queue is `[#head, #tail)` of these arrays, which keep their memory from turn to turn. */
   #head = 0;
+  #tail = 0;
   #queuedBytes = 0;
   readonly #sources: DatagramSource[] = [];
   #now = 0;
@@ -79,17 +82,18 @@ export class Loop {
 
   /** A datagram came. It is processed in this turn of the process's loop, after all others that wait. */
   receive(bytes: Uint8Array, from: SocketAddress, to: SocketAddress, ecn: number, sink: DatagramSink): void {
-    const isFull = this.#bytes.length - this.#head >= MAX_QUEUED_DATAGRAMS;
+    const isFull = this.#tail - this.#head >= MAX_QUEUED_DATAGRAMS;
     if (isFull || this.#queuedBytes + bytes.length > MAX_QUEUED_BYTES) {
       this.droppedDatagrams++;
       return;
     }
     this.#queuedBytes += bytes.length;
-    this.#bytes.push(bytes);
-    this.#from.push(from);
-    this.#to.push(to);
-    this.#ecn.push(ecn);
-    this.#sinks.push(sink);
+    const at = this.#tail++;
+    this.#bytes[at] = bytes;
+    this.#from[at] = from;
+    this.#to[at] = to;
+    this.#ecn[at] = ecn;
+    this.#sinks[at] = sink;
     this.#schedule();
   }
 
@@ -143,11 +147,13 @@ export class Loop {
   readonly #turn = (): void => {
     const now = this.clock.now();
     this.#now = now;
-    const end = Math.min(this.#bytes.length, this.#head + MAX_DATAGRAMS_PER_TURN);
+    const end = Math.min(this.#tail, this.#head + MAX_DATAGRAMS_PER_TURN);
     while (this.#head < end) {
       const i = this.#head++;
-      this.#queuedBytes -= this.#bytes[i].length;
-      this.take(this.#bytes[i], this.#from[i], this.#to[i], this.#ecn[i], this.#sinks[i]);
+      const bytes = this.#bytes[i];
+      this.#bytes[i] = EMPTY;
+      this.#queuedBytes -= bytes.length;
+      this.take(bytes, this.#from[i], this.#to[i], this.#ecn[i], this.#sinks[i]);
     }
     this.#trimQueue();
     this.#readSources();
@@ -172,17 +178,25 @@ export class Loop {
     }
     this.#deliver(now);
     this.#scheduled = false;
-    if (senders.length > 0 || this.#head < this.#bytes.length || this.#receivers.length > 0) this.#schedule();
+    if (
+      senders.length > 0 ||
+      this.#head < this.#tail ||
+      this.#receivers.length > 0 ||
+      this.#sources.length > 0
+    )
+      this.#schedule();
     this.#armTimer();
   };
 
   #readSources(): void {
+    const sources = this.#sources;
+    const { length } = sources;
+    if (length === 0) return;
     let budget = MAX_DATAGRAMS_PER_TURN;
-    for (const source of this.#sources) {
-      if (budget <= 0) break;
-      budget -= source.receive(budget);
-    }
-    this.#sources.length = 0;
+    let read = 0;
+    while (read < length && budget > 0) budget -= sources[read++].receive(budget);
+    // Those that it was not the turn of come first in the next one.
+    sources.splice(0, read);
   }
 
   #expire(now: number): void {
@@ -213,12 +227,13 @@ export class Loop {
   /** Lets go of what was processed. In a flood the queue never empties, so its front is cut off now and then. */
   #trimQueue(): void {
     const done = this.#head;
-    if (done < this.#bytes.length && done < MAX_DATAGRAMS_PER_TURN) return;
+    if (done < this.#tail && done < MAX_DATAGRAMS_PER_TURN) return;
     this.#head = 0;
-    this.#bytes.splice(0, done);
-    this.#from.splice(0, done);
-    this.#to.splice(0, done);
-    this.#ecn.splice(0, done);
-    this.#sinks.splice(0, done);
+    this.#tail -= done;
+    if (this.#tail === 0 && this.#bytes.length <= MAX_DATAGRAMS_PER_TURN) return;
+    for (const queue of [this.#bytes, this.#from, this.#to, this.#ecn, this.#sinks]) {
+      if (this.#tail > 0) queue.copyWithin(0, done, done + this.#tail);
+      if (queue.length > MAX_DATAGRAMS_PER_TURN) queue.length = this.#tail;
+    }
   }
 }

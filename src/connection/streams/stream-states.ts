@@ -79,13 +79,14 @@ export const RECV_TRANSITIONS: readonly (readonly number[])[] = [
 /** The state after `event`; a forbidden pair is our own mistake. */
 export function nextSendState(state: number, event: number): number {
   const next = SEND_TRANSITIONS[state][event];
-  invariant(next !== NO, `event ${event} in sending state ${state}`);
+  // The message is made only where it is needed: this runs for every frame.
+  if (next === NO) invariant(false, `event ${event} in sending state ${state}`);
   return next;
 }
 
 /** The state after `event`; a forbidden pair is our own mistake. */
 export function nextRecvState(state: number, event: number): number {
   const next = RECV_TRANSITIONS[state][event];
-  invariant(next !== NO, `event ${event} in receiving state ${state}`);
+  if (next === NO) invariant(false, `event ${event} in receiving state ${state}`);
   return next;
 }
