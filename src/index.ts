@@ -27,6 +27,7 @@ export { VirtualServer } from './listener/server.ts';
 export type { IdentityOptions } from './listener/server-identity.ts';
 export type { ConnectionHandler, HandlerInfo, ServerOptions } from './listener/server-options.ts';
 export type { ResolvedServer, ServerResolver } from './listener/server-resolution.ts';
+export { type RedisClient, RedisReplayStore } from './routing/redis-replay-store.ts';
 export {
   MemoryReplayStore,
   type MemoryReplayStoreOptions,

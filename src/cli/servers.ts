@@ -1,7 +1,13 @@
 // The listeners of a server of the command line: one for each address, all on the same port, all or none.
 
 import { isIPv6 } from 'node:net';
-import { listen, type QuicConnection, type QuicListener, type SocketAddress } from '../index.ts';
+import {
+  type ListenOptions,
+  listen,
+  type QuicConnection,
+  type QuicListener,
+  type SocketAddress,
+} from '../index.ts';
 import { CliError, ExitCode, systemCode } from './errors.ts';
 import { keyLogOption } from './key-log.ts';
 import { warn } from './output.ts';
@@ -16,6 +22,8 @@ export interface ServersOptions {
   readonly identity: ServerIdentity;
   /** Clients must prove their address before anything else (Retry). */
   readonly retry: boolean;
+  /** What it shares with other servers. */
+  readonly shared?: Pick<ListenOptions, 'connectionIds' | 'keys' | 'earlyData' | 'replayStore'>;
   readonly onConnection: (connection: QuicConnection) => void;
 }
 
@@ -84,6 +92,7 @@ async function start(
       cert: options.identity.cert,
       key: options.identity.key,
       addressValidation: options.retry ? 'always' : 'never',
+      ...options.shared,
       ...keyLog,
     });
   } catch (error) {

@@ -5,7 +5,7 @@ import { type PskMode, parseLifetime, parsePskModes } from '../connection/sessio
 import { DerivedKeys, KeyRing, type KeyRingInput, type KeySource, parseKeyRing } from '../crypto/key-ring.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import { invalidArgType } from '../errors.ts';
-import { MemoryReplayStore, type ReplayStore } from '../routing/replay-store.ts';
+import { answeringInTime, MemoryReplayStore, type ReplayStore } from '../routing/replay-store.ts';
 import type { QuicEndpoint } from '../runtime/endpoint.ts';
 import { boolean } from '../runtime/options.ts';
 import { TicketKeys } from '../tls/ticket-keys.ts';
@@ -70,7 +70,7 @@ export function parseListenSessions(
     new MemoryReplayStore({ now: () => clock.now(), warmsUp: given !== null });
   return {
     sessions,
-    replayStore: replayStore ?? memory(),
+    replayStore: answeringInTime(replayStore ?? memory(), clock),
   };
 }
 

@@ -2,6 +2,7 @@
 // process. Knows ids and times, no packets.
 
 import { bytesKey } from '../util/bytes.ts';
+import type { Clock } from '../util/clock.ts';
 
 /**
  * Shared by all servers that have the same ticket keys, or a copy is good for one of each. Answers may take their time:
@@ -10,7 +11,8 @@ import { bytesKey } from '../util/bytes.ts';
 export interface ReplayStore {
   /**
    * Records an id for `keepFor` milliseconds. True if it was not there, which lets the early data in; false if it was, or
-   * if that cannot be told. What is thrown or rejected counts as false.
+   * if that cannot be told. What is thrown or rejected counts as false, and so does an answer that does not come in
+   * {@link REPLAY_ANSWER_TIMEOUT} ms.
    */
   add(id: Uint8Array, keepFor: number): boolean | Promise<boolean>;
 }
@@ -62,3 +64,24 @@ export class MemoryReplayStore implements ReplayStore {
     return !this.#warmsUp || now - this.#begun >= keepFor;
   }
 }
+
+/**
+ * A store whose answer is false if it does not come in {@link REPLAY_ANSWER_TIMEOUT} ms: the handshake waits for it, and
+ * early data that are refused come again after the handshake.
+ */
+export function answeringInTime(store: ReplayStore, clock: Clock): ReplayStore {
+  return {
+    add(id, keepFor) {
+      const answer = store.add(id, keepFor);
+      if (typeof answer !== 'object' || typeof answer?.then !== 'function') return answer;
+      return new Promise((resolve, reject) => {
+        const timer = clock.createTimer(() => resolve(false));
+        timer.set(clock.now() + REPLAY_ANSWER_TIMEOUT);
+        answer.then(resolve, reject).finally(() => timer.clear());
+      });
+    },
+  };
+}
+
+/** Milliseconds that a handshake waits for a store's answer. */
+export const REPLAY_ANSWER_TIMEOUT = 100;

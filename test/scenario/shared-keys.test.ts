@@ -8,6 +8,7 @@ import { nodeProvider } from '../../src/crypto/node-provider.ts';
 import type { ListenOptions } from '../../src/listener/listen-options.ts';
 import type { QuicListener } from '../../src/listener/listener.ts';
 import { MAX_PROVIDED_TOKEN } from '../../src/routing/checked-tokens.ts';
+import { REPLAY_ANSWER_TIMEOUT } from '../../src/routing/replay-store.ts';
 import type { TokenProvider } from '../../src/routing/tokens.ts';
 import type { QuicConnection } from '../../src/runtime/connection.ts';
 import { QuicEndpoint } from '../../src/runtime/endpoint.ts';
@@ -212,4 +213,19 @@ test('L74 tokens that fail, or are none, lock nobody out and end no connection',
     () => new QuicEndpoint({ tokens: { open: fail } as never }),
     /functions makeRetry, makeNew and open/,
   );
+});
+
+test('C26 a replay store that does not answer in time lets no early data in, and the handshake goes on', async () => {
+  const stage = new Stage('silent store');
+  const replayStore = { add: () => new Promise<boolean>(() => {}) };
+  const listener = await stage.listen({ keys: key(1), earlyData: true, replayStore });
+  const { sessions } = stage;
+  await stage.connect(listener, { sessions, earlyData: true });
+  const began = stage.clock.now();
+  const connection = await stage.connect(listener, { sessions, earlyData: true });
+  await stage.clock.until(connection.opened);
+  assert.equal(connection.earlyData, 'rejected');
+  assert.equal(connection.isResumed, true);
+  assert.ok(stage.clock.now() - began >= REPLAY_ANSWER_TIMEOUT);
+  await stage.end();
 });

@@ -15,8 +15,9 @@ import { packageRoot } from '../package-root.ts';
 import { type ServerIdentity, serverIdentity } from '../server-identity.ts';
 import { addServerOptions, type ServerOptions } from '../server-options.ts';
 import { type Servers, startServers } from '../servers.ts';
+import { addSharedOptions, openShared, type Shared, type SharedOptions } from '../shared-options.ts';
 
-interface ServeOptions extends ServerOptions {
+interface ServeOptions extends ServerOptions, SharedOptions {
   quiet?: boolean;
 }
 
@@ -24,22 +25,25 @@ export function serveCommand(): Command {
   const command = new Command('serve')
     .description('serve the files of a folder (hq-interop: HTTP/0.9 over QUIC) and echo')
     .argument('[folder]', 'the folder; default a small demo');
-  return addServerOptions(command)
+  return addSharedOptions(addServerOptions(command))
     .option('-q, --quiet', 'do not print a line for each request')
     .action(serve);
 }
 
 async function serve(folder: string | undefined, options: ServeOptions): Promise<void> {
   const stop = interrupt();
+  let shared: Shared | null = null;
   try {
     const files = await StaticFolder.at(folder ?? join(packageRoot(), 'demo'));
     const identity = await serverIdentity(options);
+    shared = await openShared(options);
     const servers = await startServers({
       addresses: options.address,
       port: options.port ?? DEFAULT_PORT,
       alpn: [HQ_ALPN, ECHO_ALPN],
       identity,
       retry: options.retry === true,
+      shared: shared.options,
       onConnection: (connection) => void serveConnection(connection, files, options.quiet === true),
     });
     try {
@@ -50,6 +54,7 @@ async function serve(folder: string | undefined, options: ServeOptions): Promise
       await servers.close();
     }
   } finally {
+    shared?.close();
     stop.release();
   }
 }
@@ -60,17 +65,21 @@ async function serveConnection(
   quiet: boolean,
 ): Promise<void> {
   try {
-    const { alpn, remoteAddress } = await connection.opened;
-    if (alpn === ECHO_ALPN) await serveEcho(connection);
-    else await serveHq(connection, files, quiet ? () => {} : (request) => logRequest(remoteAddress, request));
+    // Not only after the handshake: 0-RTT brings streams before it is over.
+    for await (const stream of connection.incomingStreams()) {
+      const { early } = stream;
+      const log = (request: HqRequest) => logRequest(connection.remoteAddress, request, early);
+      if (connection.alpn === ECHO_ALPN) void serveEcho(stream);
+      else void serveHq(stream, files, quiet ? () => {} : log);
+    }
   } catch {
-    // The handshake failed: the client was told why.
+    // The handshake or the connection failed, and its streams with it.
   }
 }
 
-function logRequest(from: SocketAddress, { path, code, bytes }: HqRequest): void {
+function logRequest(from: SocketAddress, { path, code, bytes }: HqRequest, early: boolean): void {
   const file = path === null ? '?' : oneLine(path).slice(0, 120);
-  print(`${formatAddress(from)} GET ${file} ${outcome(code, bytes)}`);
+  print(`${formatAddress(from)} GET ${file} ${outcome(code, bytes)}${early ? ' in 0-RTT' : ''}`);
 }
 
 function outcome(code: HqRequest['code'], bytes: number): string {

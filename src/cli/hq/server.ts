@@ -2,7 +2,7 @@
 // ends its stream with a code and nothing else.
 
 import type { FileHandle } from 'node:fs/promises';
-import { type QuicConnection, QuicError, type QuicStream } from '../../index.ts';
+import { QuicError, type QuicStream } from '../../index.ts';
 import { HqCode, type HqCodeValue, HqError } from './codes.ts';
 import { ignoreRest, readRequest } from './request.ts';
 import type { StaticFolder } from './static-folder.ts';
@@ -17,27 +17,13 @@ export interface HqRequest {
   readonly bytes: number;
 }
 
-/** Answers requests until the connection ends. Never rejects. */
+/** Answers one stream. Never rejects. */
 export async function serveHq(
-  connection: QuicConnection,
-  folder: StaticFolder,
-  onRequest: (request: HqRequest) => void = () => {},
-): Promise<void> {
-  try {
-    for await (const stream of connection.incomingStreams()) {
-      if (stream.direction === 'uni') stream.stopSending(HqCode.BAD_REQUEST);
-      else void serveRequest(stream, folder, onRequest);
-    }
-  } catch {
-    // The connection failed; its streams fail with it.
-  }
-}
-
-async function serveRequest(
   stream: QuicStream,
   folder: StaticFolder,
   onRequest: (request: HqRequest) => void,
 ): Promise<void> {
+  if (stream.direction === 'uni') return stream.stopSending(HqCode.BAD_REQUEST);
   const progress = { bytes: 0 };
   let path: string | null = null;
   let file: FileHandle | null = null;

@@ -138,13 +138,14 @@ const makers: Record<PeerKind, (place: PeerPlace) => Promise<Commands>> = {
   },
 };
 
-interface Package {
+export interface Package {
   readonly name: string;
   /** Whether what the package brings is there, from it or from elsewhere. */
   readonly found: () => boolean;
 }
 
-async function needPackages(packages: readonly Package[]): Promise<void> {
+/** Installs what is missing, where that can be done; rejects with what is missing then. */
+export async function needPackages(packages: readonly Package[]): Promise<void> {
   const missing = (): string[] => packages.filter((one) => !one.found()).map((one) => one.name);
   if (missing().length === 0) return;
   if (process.getuid?.() === 0 && findProgram('apt-get') !== null) {
@@ -164,7 +165,8 @@ async function needPackages(packages: readonly Package[]): Promise<void> {
   if (missing().length > 0) throw new Error(`missing ${missing().join(', ')} (Debian's package names)`);
 }
 
-function findProgram(name: string): string | null {
+/** Where a program is; null if it is not there. */
+export function findProgram(name: string): string | null {
   const folders = (process.env.PATH ?? '').split(delimiter);
   return folders.map((folder) => join(folder, name)).find((path) => existsSync(path)) ?? null;
 }
