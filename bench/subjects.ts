@@ -53,7 +53,7 @@ export const SUBJECTS: readonly Subject[] = [
     title: 'quayside with its addon',
     kind: 'ours',
     command: async () => {
-      if (!existsSync(join(process.cwd(), 'native', 'build', 'Release')))
+      if (!existsSync(join(process.cwd(), 'build', 'native', 'quayside.node')))
         throw new Error('the addon is not built');
       return node('quayside');
     },

@@ -48,6 +48,8 @@ export class Incoming implements IncomingStart, HeapItem {
   state: IncomingState = 'pending';
   /** Copies of what came so far, the first Initial first. Empty once it was decided. */
   datagrams: Uint8Array[] = [];
+  /** The ECN bits of each of them. */
+  readonly marks: number[] = [];
   /** Nobody decided in time. */
   onExpired: (() => void) | null = null;
   /** After 'refused' and 'retried': what was answered, said again to who asks again. */
@@ -74,11 +76,12 @@ export class Incoming implements IncomingStart, HeapItem {
   }
 
   /** Keeps a copy, if there is room. */
-  keep(datagram: Uint8Array): boolean {
+  keep(datagram: Uint8Array, ecn: number): boolean {
     if (this.datagrams.length >= MAX_INCOMING_DATAGRAMS) return false;
     if (this.#bytes + datagram.length > MAX_INCOMING_BYTES) return false;
     this.#bytes += datagram.length;
     this.datagrams.push(copyBytes(datagram));
+    this.marks.push(ecn);
     return true;
   }
 }

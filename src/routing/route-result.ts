@@ -1,5 +1,6 @@
 // What a router says about one datagram.
 
+import { EMPTY } from '../util/bytes.ts';
 import type { DropReason } from './counters.ts';
 import type { Incoming } from './incoming.ts';
 import type { AnswerKind } from './limits.ts';
@@ -19,4 +20,9 @@ export interface RouteResult<C> {
   shard: number;
   /** 'drop': why. 'reply': what it is. 'connection': set if the datagram is a stateless reset of it. */
   reason: DropReason | AnswerKind | '';
+}
+
+/** One record serves all results of a router. */
+export function emptyResult<C>(): RouteResult<C> {
+  return { kind: 'drop', connection: null, incoming: null, reply: EMPTY, shard: 0, reason: '' };
 }

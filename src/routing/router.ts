@@ -19,7 +19,7 @@ import { openInitial } from './initial-check.ts';
 import { type AnswerKind, MAX_CLOSING_RECORDS, MAX_INCOMING_BYTES, MAX_PENDING_INCOMING } from './limits.ts';
 import { ResetTokenTable } from './reset-token-table.ts';
 import { MIN_RESET_LENGTH } from './reset-tokens.ts';
-import type { RouteResult } from './route-result.ts';
+import { emptyResult, type RouteResult } from './route-result.ts';
 import { RoutedIds } from './routed-ids.ts';
 import type {
   AddressValidation,
@@ -56,14 +56,9 @@ export class Router<C> {
   readonly #incoming: IncomingTable = new IncomingTable();
   readonly #closing: TimerHeap<ClosingRecord> = new TimerHeap();
   readonly #header: PacketHeader = new PacketHeader();
-  readonly #result: RouteResult<C> = {
-    kind: 'drop',
-    connection: null,
-    incoming: null,
-    reply: EMPTY,
-    shard: 0,
-    reason: '',
-  };
+  readonly #result: RouteResult<C> = emptyResult();
+  /** The ECN bits of the datagram that is being routed. */
+  #ecn = 0;
 
   constructor(options: RouterOptions) {
     this.#options = options;
@@ -209,8 +204,10 @@ export class Router<C> {
     to: SocketAddress,
     now: number,
     wallTime: number,
+    ecn = 0,
   ): RouteResult<C> {
     const result = this.#result;
+    this.#ecn = ecn;
     result.connection = null;
     result.incoming = null;
     result.reply = EMPTY;
@@ -324,7 +321,7 @@ export class Router<C> {
     if (incoming.state === 'pending') {
       if (type === PacketType.INITIAL && bytes.length < MIN_INITIAL_DATAGRAM)
         return this.#drop('small-initial');
-      if (!incoming.keep(bytes)) return this.#drop('incoming-full');
+      if (!incoming.keep(bytes, this.#ecn)) return this.#drop('incoming-full');
       this.counters.buffered++;
       this.#result.kind = 'pending';
       this.#result.incoming = incoming;
@@ -388,7 +385,7 @@ export class Router<C> {
       from,
       to,
     });
-    incoming.keep(bytes);
+    incoming.keep(bytes, this.#ecn);
     this.#incoming.add(incoming, now);
     this.counters.incoming++;
     this.#result.kind = 'incoming';

@@ -3,6 +3,7 @@
 import type { ConnectionCore } from '../connection/connection.ts';
 import type { DatagramCounters } from '../connection/datagrams.ts';
 import { type SendQueueInfo, sendQueueOf } from '../connection/send-queue.ts';
+import type { EcnState } from '../recovery/ecn.ts';
 
 /** Counters of a connection; times in milliseconds. */
 export interface ConnectionStats {
@@ -17,6 +18,8 @@ export interface ConnectionStats {
   smoothedRtt: number;
   minRtt: number;
   mtu: number;
+  /** Whether the active path carries marks of congestion (RFC 9000 §13.4.2); `disabled` where sockets cannot set them. */
+  ecn: EcnState;
   openStreams: number;
   bytesUnread: number;
   /** Stream data that was written and never sent. */
@@ -44,6 +47,7 @@ export function statsOf(core: ConnectionCore): ConnectionStats {
     smoothedRtt: active.recovery.rtt.smoothed,
     minRtt: active.recovery.rtt.min,
     mtu: active.mtu,
+    ecn: active.recovery.ecn.state,
     openStreams: streams.openCount,
     bytesUnread: streams.bytesUnread,
     bytesPending: streams.bytesUnsent,

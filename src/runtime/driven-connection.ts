@@ -127,10 +127,16 @@ export class DrivenConnection implements Driven {
     }
   }
 
+  get segments(): number {
+    const { local, mtu } = this.core.paths.active;
+    const segments = this.#host.socketFor(local)?.capabilities.segments ?? 1;
+    return segments > 1 ? Math.min(segments, Math.floor(MAX_BATCH / mtu)) : 1;
+  }
+
   transmit(now: number, most: number): number {
     if (this.isHeld || (this.#held !== null && !this.#sendHeld())) return 0;
     const { core } = this;
-    const segments = this.#host.socketFor(core.paths.active.local)?.capabilities.segments ?? 1;
+    const { segments } = this;
     let sent = 0;
     while (sent < most) {
       const info = core.send(OUT, now, Math.min(segments, most - sent), null, null, SENT);
@@ -194,5 +200,8 @@ const SENT: SendInfo = {
   ecn: 0,
   at: 0,
 };
+
+/** Bytes of the datagrams that one call takes: what one UDP datagram could hold over IPv4. */
+const MAX_BATCH = 65_507;
 
 const INFO = { from: {} as SocketAddress, to: {} as SocketAddress, ecn: 0 };

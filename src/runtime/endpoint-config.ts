@@ -12,16 +12,26 @@ export type EndpointConnectionConfig = Omit<
 
 export type Provided = Pick<
   ConnectionConfig,
-  'provider' | 'random' | 'idSource' | 'streamNotices' | 'trace' | 'versions'
+  'provider' | 'random' | 'idSource' | 'streamNotices' | 'trace' | 'versions' | 'transport'
 >;
 
 export function provided(
-  { trace, qlog }: EndpointConnectionConfig,
-  { provider, random }: Environment,
+  { trace, qlog, transport }: EndpointConnectionConfig,
+  { provider, random, sockets }: Environment,
   idSource: ConnectionConfig['idSource'],
   versions: readonly number[],
   wallTime: number,
 ): Provided {
   const traced = tracedBy(trace, qlog, wallTime);
-  return { provider, random, idSource, streamNotices: true, trace: traced, versions };
+  // Marks are of use only where sockets set them and see them; whether the path carries them is found out.
+  const ecn = transport.ecn || sockets.capabilities.ecn;
+  return {
+    provider,
+    random,
+    idSource,
+    streamNotices: true,
+    trace: traced,
+    versions,
+    transport: { ...transport, ecn },
+  };
 }

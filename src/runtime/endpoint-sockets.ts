@@ -5,7 +5,7 @@ import { quicError } from '../errors.ts';
 import { type DatagramSocket, type SocketFactory, systemErrorCode } from '../udp/socket.ts';
 import { SocketPool, type SocketPoolOwner } from '../udp/socket-pool.ts';
 import { InterfaceWatcher, WATCH_INTERVAL } from '../udp/watch-interfaces.ts';
-import { isLoopback, type SocketAddress, sameAddress } from '../util/address.ts';
+import { isLoopback, isUnspecified, type SocketAddress, sameAddress } from '../util/address.ts';
 import { type BoundInterface, Interfaces } from './interfaces.ts';
 import type { DatagramSource, Loop } from './loop.ts';
 import { boolean, integer } from './options.ts';
@@ -157,8 +157,16 @@ export class EndpointSockets implements SocketPoolOwner {
     return this.#pool.for(local);
   }
 
+  /** The address that a new connection to `remote` sends from; null without a socket that reaches it. */
+  localTowards(remote: SocketAddress): SocketAddress | null {
+    const local = this.#towards(remote)?.localAddress ?? null;
+    // A wildcard socket with packet info names the address of each datagram, so it has to be known from the first one.
+    if (local === null || !isUnspecified(local.address)) return local;
+    return { ...local, address: this.#pool.factory.sourceFor?.(remote) ?? local.address };
+  }
+
   /** The socket that reaches an address: of its family, loopback for loopback. */
-  towards(remote: SocketAddress): DatagramSocket | null {
+  #towards(remote: SocketAddress): DatagramSocket | null {
     const { sockets } = this.#pool;
     if (sockets.length === 1) return sockets[0];
     const loops = isLoopback(remote.address);

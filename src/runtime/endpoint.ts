@@ -212,7 +212,9 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
     this.#routes.addOriginal(driven, incoming.destinationId, incoming.from);
     driven.isHeld = reception.isHeld;
     reception.onMade(connection, () => driven.release());
-    for (const datagram of datagrams) driven.receive(datagram, incoming.from, incoming.to, 0, now);
+    datagrams.forEach((datagram, i) => {
+      driven.receive(datagram, incoming.from, incoming.to, incoming.marks[i], now);
+    });
     return connection;
   }
 
@@ -241,8 +243,8 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
     verification: VerificationOptions,
   ): QuicConnection {
     if (this.#isClosed) throw quicError('ERR_QUIC_ENDPOINT_CLOSED');
-    const socket = this.#sockets.towards(remote);
-    if (socket === null) {
+    const local = this.#sockets.localTowards(remote);
+    if (local === null) {
       throw quicError('ERR_QUIC_CONNECT_FAILED', {
         message: `The endpoint has no IPv${remote.family} socket`,
       });
@@ -254,8 +256,8 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
     const transport = isConnected ? { ...config.transport, followPreferredAddress: false } : config.transport;
     const version = parseVersion(undefined, this.#versions);
     const core = new ConnectionCore(
-      { ...config, transport, version, ...this.#provided(config) },
-      clientStart(socket.localAddress, remote, connectionId, this.environment.random),
+      { ...config, version, ...this.#provided({ ...config, transport }) },
+      clientStart(local, remote, connectionId, this.environment.random),
       now,
     );
     const driven = this.#add(core, connectionId, answerQuestions(verification, this.loop.clock));
@@ -345,14 +347,14 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
     ecn: number,
     now: number,
   ): void {
-    const result = this.#router.route(bytes, from, to, now, this.loop.clock.wallTime());
+    const result = this.#router.route(bytes, from, to, now, this.loop.clock.wallTime(), ecn);
     if (result.kind !== 'foreign') this.#act(result, socket, bytes, from, to, ecn, now);
     else if (!this.#shard.send(result.shard, bytes, from, to, ecn)) this.counters.dropped['foreign-id']++;
   }
 
   /** Somebody else received it, and our shard is in its id. Whatever it is, it is not handed over again. */
   readonly #onHandedOver: DatagramSink = (bytes, from, to, ecn, now) => {
-    const result = this.#router.route(bytes, from, to, now, this.loop.clock.wallTime());
+    const result = this.#router.route(bytes, from, to, now, this.loop.clock.wallTime(), ecn);
     if (result.kind === 'foreign') this.counters.dropped['foreign-id']++;
     else this.#act(result, this.socketFor(to), bytes, from, to, ecn, now);
   };

@@ -17,11 +17,11 @@ export const MAX_QUEUED_DATAGRAMS = 8192;
 /** Bytes of those; a stranger's datagrams can be large. */
 export const MAX_QUEUED_BYTES: number = 32 * 1024 * 1024;
 
-/** Datagrams that one connection sends before the next one's turn. */
+/** Datagrams that one connection sends before the next one's turn, or as many as its socket takes in one call. */
 export const SEND_QUANTUM = 16;
 
-/** Datagrams sent in one turn by all connections together. */
-export const MAX_SENDS_PER_TURN = 128;
+/** Such quanta sent in one turn by all connections together. */
+export const MAX_QUANTA_PER_TURN = 8;
 
 /** A connection as the loop sees it. */
 export interface Driven extends HeapItem {
@@ -29,6 +29,8 @@ export interface Driven extends HeapItem {
   sendQueued: boolean;
   /** In the list of those whose owner is to hear what happened. */
   deliverQueued: boolean;
+  /** Datagrams that its socket takes in one call. */
+  readonly segments: number;
   onTimeout(now: number): void;
   /** Hands what happened to the application. Never throws. */
   deliver(now: number): void;
@@ -99,7 +101,8 @@ export class Loop {
 
   /** Datagrams wait there: they are asked for in this turn. The source says so again if some are left. */
   readable(source: DatagramSource): void {
-    this.#sources.push(source);
+    // One whose turn did not come yet waits already.
+    if (!this.#sources.includes(source)) this.#sources.push(source);
     this.#schedule();
   }
 
@@ -164,13 +167,13 @@ export class Loop {
   readonly #send = (): void => {
     const now = this.clock.now();
     const senders = this.#senders;
-    let budget = MAX_SENDS_PER_TURN;
+    let budget = MAX_QUANTA_PER_TURN;
     while (senders.length > 0 && budget > 0) {
       const driven = senders.shift() as Driven;
-      const most = Math.min(SEND_QUANTUM, budget);
-      const sent = driven.transmit(now, most);
-      budget -= sent;
-      if (sent === most) senders.push(driven);
+      const quantum = Math.max(SEND_QUANTUM, driven.segments);
+      const sent = driven.transmit(now, quantum);
+      budget -= sent / quantum;
+      if (sent === quantum) senders.push(driven);
       else {
         driven.sendQueued = false;
         this.#timers.set(driven, driven.deadline());

@@ -53,6 +53,7 @@ export class VirtualHost {
       capabilities: this.capabilities,
       bind: async (socketOptions) => this.bind(socketOptions),
       localAddresses: () => [...this.ips.values()],
+      sourceFor: (remote) => this.sourceFor(remote),
     };
   }
 

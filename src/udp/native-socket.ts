@@ -46,6 +46,7 @@ export function nativeSockets(binding: UdpBinding): { factory: SocketFactory | n
       capabilities,
       bind: async (options) => bindNative(new UdpSocket(), options, burst),
       localAddresses: systemAddresses,
+      sourceFor: (remote) => sourceFor(new UdpSocket(), remote),
     };
     return { factory, problem: '' };
   } catch (error) {
@@ -374,6 +375,20 @@ function bindNative(socket: UdpSocketBinding, options: SocketOptions, burst: Nat
   } catch (error) {
     socket.close();
     throw bindError(error, address);
+  }
+}
+
+/** What the system says when a socket is connected there, which sends nothing. */
+function sourceFor(socket: UdpSocketBinding, remote: SocketAddress): string | null {
+  const any = { address: remote.family === 6 ? '::' : '0.0.0.0', port: 0, family: remote.family };
+  const name = new Uint8Array(ADDRESS_SIZE);
+  try {
+    const peer = encodeAddress(remote);
+    if (peer === null || socket.open(encodeAddress(any) as Uint8Array, peer, false, () => {}) < 0)
+      return null;
+    return socket.name(name) < 0 ? null : decodeAddress(name, 0).address;
+  } finally {
+    socket.close();
   }
 }
 

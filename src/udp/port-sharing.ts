@@ -34,6 +34,10 @@ export class PortSharing implements SocketFactory {
     return this.#factory.localAddresses();
   }
 
+  sourceFor(remote: SocketAddress): string | null {
+    return this.#factory.sourceFor?.(remote) ?? null;
+  }
+
   /** The first one binds, with its buffers; the others share. A connected socket is always its own. */
   async bind(options: SocketOptions): Promise<DatagramSocket> {
     if (options.remote !== undefined) return this.#factory.bind(options);

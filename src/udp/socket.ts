@@ -144,6 +144,11 @@ export interface SocketFactory {
   bind(options: SocketOptions): Promise<DatagramSocket>;
   /** The IP addresses of this machine that are up now, loopback included, each once. */
   localAddresses(): LocalAddress[];
+  /**
+   * With packet info: the IP address that datagrams to `remote` leave from unless they say another one; null if nothing
+   * leads there.
+   */
+  sourceFor?(remote: SocketAddress): string | null;
 }
 
 /** `dgram`: node:dgram. `native`: the addon. `virtual`: a network that exists in the process only. */

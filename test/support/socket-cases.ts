@@ -7,7 +7,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { DatagramSocket, SocketFactory } from '../../src/udp/socket.ts';
 import { type SocketAddress, socketAddress } from '../../src/util/address.ts';
 
-const hasIpv6 = Object.values(networkInterfaces()).some((entries) =>
+export const hasIpv6: boolean = Object.values(networkInterfaces()).some((entries) =>
   entries?.some(({ address }) => address === '::1'),
 );
 
