@@ -85,16 +85,13 @@ class PacketMemory {
 class WasmSealer implements Sealer {
   private readonly core: Core;
   private readonly memory: PacketMemory;
-  private readonly key: Int32Array;
-  private readonly headerKey: Int32Array;
-  private readonly iv: Int32Array;
+  /** Packet key, header key and iv as words: one array, as an idle connection holds three of these. */
+  private readonly words: Int32Array;
 
   constructor(core: Core, memory: PacketMemory, key: Uint8Array, iv: Uint8Array, headerKey: Uint8Array) {
     this.core = core;
     this.memory = memory;
-    this.key = wordsOf(key);
-    this.headerKey = wordsOf(headerKey);
-    this.iv = wordsOf(iv);
+    this.words = wordsOf(key, headerKey, iv);
   }
 
   seal(
@@ -105,29 +102,29 @@ class WasmSealer implements Sealer {
     payloadEnd: number,
     packetNumber: number,
   ): number {
-    const { key: k, headerKey: h, iv } = this;
+    const w = this.words;
     const end = payloadEnd + TAG_LENGTH;
     this.memory.fill(buf, start, payloadEnd);
     this.core.seal(
-      k[0],
-      k[1],
-      k[2],
-      k[3],
-      k[4],
-      k[5],
-      k[6],
-      k[7],
-      h[0],
-      h[1],
-      h[2],
-      h[3],
-      h[4],
-      h[5],
-      h[6],
-      h[7],
-      iv[0],
-      iv[1] ^ highWord(packetNumber),
-      iv[2] ^ lowWord(packetNumber),
+      w[0],
+      w[1],
+      w[2],
+      w[3],
+      w[4],
+      w[5],
+      w[6],
+      w[7],
+      w[8],
+      w[9],
+      w[10],
+      w[11],
+      w[12],
+      w[13],
+      w[14],
+      w[15],
+      w[16],
+      w[17] ^ highWord(packetNumber),
+      w[18] ^ lowWord(packetNumber),
       packetNumberOffset - start,
       payloadStart - start,
       payloadEnd - start,
@@ -140,31 +137,28 @@ class WasmSealer implements Sealer {
 class WasmOpener implements Opener {
   private readonly core: Core;
   private readonly memory: PacketMemory;
-  private readonly key: Int32Array;
-  private readonly headerKey: Int32Array;
-  private readonly iv: Int32Array;
+  /** Packet key, header key and iv as words: one array, as an idle connection holds three of these. */
+  private readonly words: Int32Array;
 
   constructor(core: Core, memory: PacketMemory, key: Uint8Array, iv: Uint8Array, headerKey: Uint8Array) {
     this.core = core;
     this.memory = memory;
-    this.key = wordsOf(key);
-    this.headerKey = wordsOf(headerKey);
-    this.iv = wordsOf(iv);
+    this.words = wordsOf(key, headerKey, iv);
   }
 
   unmask(buf: Uint8Array, start: number, packetNumberOffset: number): void {
     const sample = packetNumberOffset + SAMPLE_OFFSET;
     if (sample + SAMPLE_LENGTH > buf.length) return;
-    const { headerKey: h } = this;
+    const w = this.words;
     const mask = this.core.mask(
-      h[0],
-      h[1],
-      h[2],
-      h[3],
-      h[4],
-      h[5],
-      h[6],
-      h[7],
+      w[8],
+      w[9],
+      w[10],
+      w[11],
+      w[12],
+      w[13],
+      w[14],
+      w[15],
       wordAt(buf, sample),
       wordAt(buf, sample + 4),
       wordAt(buf, sample + 8),
@@ -183,20 +177,20 @@ class WasmOpener implements Opener {
 
   open(buf: Uint8Array, start: number, payloadStart: number, end: number, packetNumber: number): boolean {
     if (end - TAG_LENGTH < payloadStart || payloadStart < start || end > buf.length) return false;
-    const { key: k, iv } = this;
+    const w = this.words;
     this.memory.fill(buf, start, end);
     const isAuthentic = this.core.open(
-      k[0],
-      k[1],
-      k[2],
-      k[3],
-      k[4],
-      k[5],
-      k[6],
-      k[7],
-      iv[0],
-      iv[1] ^ highWord(packetNumber),
-      iv[2] ^ lowWord(packetNumber),
+      w[0],
+      w[1],
+      w[2],
+      w[3],
+      w[4],
+      w[5],
+      w[6],
+      w[7],
+      w[16],
+      w[17] ^ highWord(packetNumber),
+      w[18] ^ lowWord(packetNumber),
       payloadStart - start,
       end - start,
     );
@@ -206,8 +200,11 @@ class WasmOpener implements Opener {
   }
 }
 
-function wordsOf(bytes: Uint8Array): Int32Array {
-  return Int32Array.from({ length: bytes.length / 4 }, (_, i) => wordAt(bytes, i * 4));
+function wordsOf(...parts: Uint8Array[]): Int32Array {
+  const words = new Int32Array(KEY_WORDS);
+  let count = 0;
+  for (const part of parts) for (let at = 0; at < part.length; at += 4) words[count++] = wordAt(part, at);
+  return words;
 }
 
 function wordAt(bytes: Uint8Array, at: number): number {
@@ -228,6 +225,8 @@ function swapped(word: number): number {
   return (word << 24) | ((word & 0xff00) << 8) | ((word >>> 8) & 0xff00) | (word >>> 24);
 }
 
+/** Two keys of 8 words and an iv of 3. */
+const KEY_WORDS = 19;
 const LONG_HEADER = 0x80;
 /** The sample starts where the payload would with a packet number of 4 bytes (RFC 9001 §5.4.2). */
 const SAMPLE_OFFSET = 4;

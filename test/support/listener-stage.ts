@@ -8,6 +8,7 @@ import {
   QuicListener,
 } from '../../src/index.ts';
 import type { Environment } from '../../src/runtime/environment.ts';
+import type { LinkOptions } from '../../src/sim/link.ts';
 import type { VirtualClock } from '../../src/sim/virtual-clock.ts';
 import type { VirtualHost } from '../../src/sim/virtual-host.ts';
 import { VirtualNetwork } from '../../src/sim/virtual-network.ts';
@@ -23,11 +24,11 @@ export class ListenerStage {
   /** Datagrams that the server sent. */
   sent = 0;
 
-  constructor(seed = 1, addresses: string[] = [ListenerStage.SERVER]) {
+  constructor(seed = 1, addresses: string[] = [ListenerStage.SERVER], link: LinkOptions = { delay: 10 }) {
     this.network = new VirtualNetwork({ seed });
     this.server = this.network.addHost('server', addresses);
     this.client = this.network.addHost('client', [ListenerStage.CLIENT]);
-    this.network.link(this.client, this.server, { delay: 10 }, { delay: 10 });
+    this.network.link(this.client, this.server, link, link);
   }
 
   get clock(): VirtualClock {

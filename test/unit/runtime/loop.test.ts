@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Loop, MAX_QUEUED_BYTES, MAX_QUEUED_DATAGRAMS } from '../../../src/runtime/loop.ts';
+import {
+  type Driven,
+  Loop,
+  MAX_DATAGRAMS_PER_TURN,
+  MAX_QUEUED_BYTES,
+  MAX_QUEUED_DATAGRAMS,
+  SEND_QUANTUM,
+} from '../../../src/runtime/loop.ts';
 import { VirtualClock } from '../../../src/sim/virtual-clock.ts';
 
 const HERE = { address: '192.0.2.1', port: 1, family: 4 } as const;
@@ -38,3 +45,67 @@ test('P12 datagrams that wait for their turn are bounded in number and in bytes'
   clock.run(2);
   assert.equal(handled, MAX_QUEUED_DATAGRAMS + fitting);
 });
+
+test('L85 connections take turns of a quantum: those with one datagram wait for no more than that', () => {
+  const clock = new VirtualClock();
+  const loop = new Loop(clock);
+  const order: string[] = [];
+  const bulk = driven('bulk', 500, order);
+  const small = Array.from({ length: 100 }, (_, i) => driven(`small ${i}`, 1, order));
+  loop.wantSend(bulk);
+  for (const each of small) loop.wantSend(each);
+  clock.run(1);
+  assert.equal(order.length, 600);
+  assert.equal(order.slice(0, SEND_QUANTUM + 100).filter((name) => name === 'bulk').length, SEND_QUANTUM);
+});
+
+test('L85 a source of datagrams that it was not the turn of is asked in the next one', () => {
+  const clock = new VirtualClock();
+  const loop = new Loop(clock);
+  const asked: string[] = [];
+  const source = (name: string, gives: number) => ({
+    receive: (): number => {
+      asked.push(name);
+      return gives;
+    },
+  });
+  loop.readable(source('busy', MAX_DATAGRAMS_PER_TURN));
+  loop.readable(source('other', 1));
+  clock.run(1);
+  assert.deepEqual(asked, ['busy', 'other']);
+});
+
+test('T25 datagrams of a flood keep their order from turn to turn', () => {
+  const clock = new VirtualClock();
+  const loop = new Loop(clock);
+  const seen: number[] = [];
+  const sink = (bytes: Uint8Array): void => {
+    const n = seen.push(bytes[0] as number);
+    // The queue does not run empty while it is cut off at its front.
+    if (n < 3000) loop.receive(Uint8Array.of((n + 1999) & 0xff), HERE, HERE, 0, sink);
+  };
+  for (let n = 0; n < 2000; n++) loop.receive(Uint8Array.of(n & 0xff), HERE, HERE, 0, sink);
+  clock.run(1);
+  assert.equal(seen.length, 4999);
+  assert.ok(seen.every((value, i) => value === (i & 0xff)));
+});
+
+function driven(name: string, amount: number, order: string[]): Driven {
+  let left = amount;
+  return {
+    heapIndex: -1,
+    heapDeadline: Number.POSITIVE_INFINITY,
+    sendQueued: false,
+    deliverQueued: false,
+    segments: 1,
+    onTimeout: () => {},
+    deliver: () => {},
+    deadline: () => Number.POSITIVE_INFINITY,
+    transmit: (_now, most) => {
+      const count = Math.min(most, left);
+      left -= count;
+      for (let i = 0; i < count; i++) order.push(name);
+      return count;
+    },
+  };
+}
