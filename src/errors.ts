@@ -222,6 +222,9 @@ export const QUIC_ERRORS = {
   ERR_QUIC_LISTENER_FAILED: { message: 'The listener failed: {reason}' },
   ERR_QUIC_ENDPOINT_CLOSED: { message: 'The endpoint is closed' },
   ERR_QUIC_ENDPOINT_BUSY: { message: 'The endpoint already has a listener' },
+  ERR_QUIC_ACCEPT_IN_WORKERS: {
+    message: 'The connections of this listener are taken by the module that its worker threads run',
+  },
   ERR_QUIC_SHARD_TAKEN: { message: 'Another endpoint has this shard' },
   ERR_QUIC_NATIVE_UNAVAILABLE: { message: 'The native backend cannot be used: {reason}' },
   ERR_QUIC_BIND: { message: 'The address could not be bound: {reason}' },

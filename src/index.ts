@@ -21,7 +21,7 @@ export type {
 } from './listener/authorization.ts';
 export { IncomingConnection, type IncomingHandler } from './listener/incoming-connection.ts';
 export type { ListenOptions } from './listener/listen-options.ts';
-export { listen, QuicListener, type ServersByName, type StartOptions } from './listener/listener.ts';
+export { QuicListener, type ServersByName, type StartOptions } from './listener/listener.ts';
 export type { ListenerState } from './listener/listener-state.ts';
 export { VirtualServer } from './listener/server.ts';
 export type { IdentityOptions } from './listener/server-identity.ts';
@@ -69,3 +69,6 @@ export { LocalHandOver } from './udp/local-hand-over.ts';
 export { ProcessHandOver, type ProcessHandOverOptions } from './udp/process-hand-over.ts';
 export type { SocketFactory } from './udp/socket.ts';
 export { formatAddress, type SocketAddress } from './util/address.ts';
+export { listen } from './workers/listen.ts';
+export type { WorkerListenOptions, WorkersOptions } from './workers/options.ts';
+export { type WorkerHandler, type WorkerInfo, WorkerListener } from './workers/worker-listener.ts';

@@ -1,0 +1,78 @@
+// Hand-over between the worker threads of one listener: a link to each of the others, and sockets that share the port, by the
+// kernel where it can and else by the main thread.
+
+import type { HandOver, ShardPlace, SocketFactory } from '../index.ts';
+import type { DatagramSocket, SocketOptions } from '../sim.ts';
+import type { Calls } from './calls.ts';
+import { type DatagramHandler, DatagramLink, type LinkEnd } from './datagram-link.ts';
+import { ForwardedSockets } from './forwarded-sockets.ts';
+
+export class ThreadHandOver implements HandOver {
+  readonly #count: number;
+  readonly #main: Calls;
+  readonly #mainLink: LinkEnd;
+  readonly #onHandedOver: () => void;
+  readonly #peers: Map<number, DatagramLink> = new Map();
+  #take: DatagramHandler | null = null;
+
+  /** @param onHandedOver hears of every datagram that came from another worker */
+  constructor(count: number, main: Calls, mainLink: LinkEnd, onHandedOver: () => void) {
+    this.#count = count;
+    this.#main = main;
+    this.#mainLink = mainLink;
+    this.#onHandedOver = onHandedOver;
+  }
+
+  /** A link to the worker with this shard, in place of that to its predecessor. */
+  connect(shard: number, end: LinkEnd): void {
+    this.#peers.get(shard)?.close();
+    const link = new DatagramLink(end, (bytes, from, to, ecn) => {
+      this.#onHandedOver();
+      this.#take?.(bytes, from, to, ecn);
+    });
+    this.#peers.set(shard, link);
+  }
+
+  sockets(factory: SocketFactory): SocketFactory {
+    return factory.capabilities.reusePort
+      ? new SteeredSockets(factory, this.#count)
+      : new ForwardedSockets(factory, this.#main, this.#mainLink);
+  }
+
+  async join(_shard: number, take: DatagramHandler): Promise<ShardPlace> {
+    this.#take = take;
+    return {
+      send: (owner, bytes, from, to, ecn) => this.#peers.get(owner)?.send(bytes, from, to, ecn) ?? false,
+      leave: async () => {
+        this.#take = null;
+      },
+    };
+  }
+}
+
+/** The thread's own sockets, on one port with those of the others, each asking for the datagrams of its shard. */
+class SteeredSockets implements SocketFactory {
+  readonly backend: SocketFactory['backend'];
+  readonly capabilities: SocketFactory['capabilities'];
+  readonly #factory: SocketFactory;
+  readonly #count: number;
+
+  constructor(factory: SocketFactory, count: number) {
+    this.backend = factory.backend;
+    this.capabilities = factory.capabilities;
+    this.#factory = factory;
+    this.#count = count;
+  }
+
+  localAddresses(): ReturnType<SocketFactory['localAddresses']> {
+    return this.#factory.localAddresses();
+  }
+
+  async bind(options: SocketOptions): Promise<DatagramSocket> {
+    if (options.remote !== undefined) return this.#factory.bind(options);
+    const socket = await this.#factory.bind({ ...options, reusePort: true });
+    // Where it cannot, the kernel goes by the client's address, and hand-over does the rest.
+    socket.steer?.(this.#count);
+    return socket;
+  }
+}
