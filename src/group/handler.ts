@@ -49,7 +49,7 @@ export interface ConnectionContext<LId = unknown, Data = undefined> {
 export interface ConnectionHandler<LId = unknown, Data = undefined> {
   /**
    * Gets a TCP, TLS or Unix socket, or a bidirectional stream that a QUIC client opened, once each. The stream is a Duplex
-   * that can be half closed on every kind: iterating to its end leaves the other side open. It has a listener for 'error'.
+   * that can be half closed on every kind: iterating, to the end or not, destroys nothing. It has a listener for 'error'.
    *
    * It is over, if `run` gives a promise, when that is fulfilled: the writable side is ended, the client gets the time to
    * take what is on its way, and the stream is freed. Otherwise it is over when the stream is closed. A throw or rejection

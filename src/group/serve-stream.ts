@@ -60,19 +60,11 @@ function finish(stream: Duplex, clock: Clock): void {
 }
 
 /**
- * Lets iteration to the end leave the writable side open. Node's own iterator destroys the stream at its end, so that
- * nothing could be answered to a client that ends its side first. Leaving a loop early still destroys it.
+ * Lets iteration leave the stream alone: its end is the handler's. Node's own iterator destroys the stream when the loop is
+ * over, so that nothing could be answered to a client that ends its side first.
  */
 function iterateHalfOpen(stream: Duplex): void {
-  stream[Symbol.asyncIterator] = async function* () {
-    let isOver = false;
-    try {
-      for await (const chunk of stream.iterator({ destroyOnReturn: false })) yield chunk;
-      isOver = true;
-    } finally {
-      if (!isOver) stream.destroy();
-    }
-  };
+  stream[Symbol.asyncIterator] = () => stream.iterator({ destroyOnReturn: false });
 }
 
 /** Node's own word for "the stream was destroyed meanwhile", as iteration and pipelines throw it. */

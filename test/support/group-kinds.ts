@@ -33,6 +33,12 @@ export interface TestClient {
   vanish(): void;
 }
 
+/** Whom a client trusts and what it speaks. Default: the identity and the protocol of tests. */
+export interface ClientOptions {
+  readonly ca?: string;
+  readonly alpn?: string;
+}
+
 /**
  * A listener of a kind on a free place of this machine.
  *
@@ -66,17 +72,31 @@ export function socketPath(): string {
 }
 
 /** A client of a listener; rejects if it is refused before or during its handshake. */
-export async function clientOf(kind: ListenerKind, address: GroupAddress): Promise<TestClient> {
-  if (kind === 'quic') return quicClient(address as SocketAddress);
+export async function clientOf(
+  kind: ListenerKind,
+  address: GroupAddress,
+  options: ClientOptions = {},
+): Promise<TestClient> {
+  const { ca = makeTestIdentity().caPem, alpn = TEST_ALPN } = options;
+  if (kind === 'quic') return quicClient(address as SocketAddress, ca, alpn);
   const raw = 'path' in address ? connectSocket({ path: address.path, ...HALF_OPEN }) : connectTcp(address);
   raw.on('error', () => {});
   await opened(raw, 'connect');
-  const stream = kind === 'tls' ? connectTls({ socket: raw, ...TLS_CLIENT, ...HALF_OPEN }) : raw;
+  const stream =
+    kind === 'tls'
+      ? connectTls({
+          socket: raw,
+          ca,
+          servername: 'localhost',
+          ALPNProtocols: [alpn],
+          ...HALF_OPEN,
+        } as ConnectionOptions)
+      : raw;
   stream.on('error', () => {});
   if (kind === 'tls') await opened(stream, 'secureConnect');
   return {
     stream,
-    another: () => clientOf(kind, address),
+    another: () => clientOf(kind, address, options),
     close: async () => {
       stream.destroy();
     },
@@ -116,19 +136,13 @@ function opened(socket: Socket, event: string): Promise<void> {
 }
 
 const HALF_OPEN = { allowHalfOpen: true };
-const TLS_CLIENT: ConnectionOptions = {
-  ca: makeTestIdentity().caPem,
-  servername: 'localhost',
-  ALPNProtocols: [TEST_ALPN],
-};
-
-async function quicClient(address: SocketAddress): Promise<TestClient> {
+async function quicClient(address: SocketAddress, ca: string, alpn: string): Promise<TestClient> {
   const { environment, mute } = mutable();
   const connection = await connect(
     { host: address.address, port: address.port },
     {
-      alpn: TEST_ALPN,
-      ca: makeTestIdentity().caPem,
+      alpn,
+      ca,
       serverName: 'localhost',
       environment,
       handshakeTimeout: HANDSHAKE_TIMEOUT,
