@@ -57,7 +57,10 @@ HANDLERS[FRAME.CRYPTO] = (parts, frame, bytes, { space, now }) => {
   });
 };
 
-HANDLERS[FRAME.STREAM] = (parts, frame, bytes, { now }) => parts.streams.onStream(frame, bytes, now);
+HANDLERS[FRAME.STREAM] = (parts, frame, bytes, { now }) => {
+  if (!parts.isServer) parts.idle.onData(now);
+  return parts.streams.onStream(frame, bytes, now);
+};
 HANDLERS[FRAME.RESET_STREAM] = (parts, frame) => parts.streams.onResetStream(frame);
 HANDLERS[FRAME.RESET_STREAM_AT] = (parts, frame) => parts.streams.onResetStreamAt(frame);
 HANDLERS[FRAME.STOP_SENDING] = (parts, frame) => parts.streams.onStopSending(frame);

@@ -1,4 +1,4 @@
-// The idle timeout and keep-alive (RFC 9000 §10.1), and the deadline of the handshake.
+// The idle timeout and keep-alive (RFC 9000 §10.1), what a client does when data stop coming, and the deadline of the handshake.
 
 export class Idle {
   /** Milliseconds; 0 = none. */
@@ -9,6 +9,8 @@ export class Idle {
   #lastReceived: number;
   #sentSinceReceive = false;
   #pinged = false;
+  /** When stream data came last, to a client; NaN once it asked after more. */
+  #dataAt: number = Number.NaN;
 
   /** `timeout` is our own, which counts until the peer's is known. */
   constructor(now: number, timeout: number, handshakeTimeout: number) {
@@ -43,6 +45,24 @@ export class Idle {
     this.#idleFrom = now;
   }
 
+  /** Client: stream data came. */
+  onData(now: number): void {
+    this.#dataAt = now;
+  }
+
+  /**
+   * Client: when to send a PING because data stopped coming in the midst of a stream. Who only reads has nothing to send, so
+   * that a NAT which forgot it would never learn its new address, and the server would send into the void
+   * (RFC 9000 §10.1.2). Once for each time that data stop.
+   */
+  stallDeadline(pto: number, isReading: boolean): number {
+    return isReading && this.#dataAt >= 0 ? this.#dataAt + STALL_TIMEOUTS * pto : Number.POSITIVE_INFINITY;
+  }
+
+  onStall(): void {
+    this.#dataAt = Number.NaN;
+  }
+
   onHandshakeComplete(): void {
     this.#handshakeDeadline = Number.POSITIVE_INFINITY;
   }
@@ -66,3 +86,6 @@ export class Idle {
     this.#pinged = true;
   }
 }
+
+/** Probe timeouts without data after which a client asks whether the server is still there. */
+const STALL_TIMEOUTS = 3;

@@ -132,6 +132,14 @@ export class Paths implements SendingPart {
   }
 
   /**
+   * Server: the newest Handshake packet came on this path. A client does not move before the handshake is confirmed, but a
+   * NAT may forget it; it is answered where it was heard, within the limit for addresses that are not validated.
+   */
+  onHandshakeHeard(path: Path): void {
+    if (this.#host.isServer && path !== this.active) this.#switch(path);
+  }
+
+  /**
    * Nothing comes back on the active path. A client asks its other paths, and goes to the first that answers before the
    * active one does.
    */

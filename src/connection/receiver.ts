@@ -47,8 +47,9 @@ export class Receiver {
     const parts = this.#parts;
     const path = parts.paths.find(to, from);
     if (path !== null) path.bytesReceived += bytes.length;
-    // RFC 9000 §9: only a client may move, and only once the handshake is confirmed.
-    else if (!parts.isServer || !parts.handshake.isConfirmed) return;
+    // RFC 9000 §9: only a client may move, and only once the handshake is confirmed. Before, a NAT may move it.
+    else if (!parts.isServer || !(parts.handshake.isConfirmed || parts.spaces[Space.HANDSHAKE]?.canReceive))
+      return;
     this.#from = from;
     this.#to = to;
     this.#path = path;
@@ -187,8 +188,9 @@ export class Receiver {
     if (type !== PacketType.ZERO_RTT) parts.versions.onAuthenticPacket(HEADER.version);
     if (((bytes[start] as number) & 0x0c) !== 0) throw reservedBits();
     if (space.index === Space.HANDSHAKE && parts.isServer) {
-      // RFC 9000 §8.1: who can answer in Handshake keys got our Initial. RFC 9001 §4.9.1: it needs those no more.
-      if (this.#path !== null) this.#path.addressValidated = true;
+      // RFC 9000 §8.1: who can answer in Handshake keys got our Initial, at the address that it went to.
+      // RFC 9001 §4.9.1: it needs those no more.
+      if (this.#path === parts.paths.first) this.#path.addressValidated = true;
       parts.discardSpace(Space.INITIAL);
     }
     this.#frames(bytes, payloadStart, end, space, number, type, dcidStart, dcidLength, now);
@@ -244,8 +246,10 @@ export class Receiver {
   ): void {
     const parts = this.#parts;
     if (space.acks.isDuplicate(number)) return void this.#drop('duplicate', end - payloadStart, now);
-    const path = this.#path ?? this.#newPath(type, bytes, dcidStart, dcidLength, now);
+    const isNewest = number > space.acks.largest;
+    const path = this.#path ?? this.#newPath(type, isNewest, bytes, dcidStart, dcidLength, now);
     if (path === null) return;
+    if (type === PacketType.HANDSHAKE && isNewest) parts.paths.onHandshakeHeard(path);
     if (path === parts.paths.active) parts.paths.isSilent = false;
     if (path.localSequence < 0 && type === PacketType.ONE_RTT)
       path.localSequence = parts.localIds.sequenceOf(bytes, dcidStart, dcidLength);
@@ -317,9 +321,18 @@ export class Receiver {
   }
 
   /** A path for an address that was not seen before; asked only for packets that are authentic and no replays. */
-  #newPath(type: number, bytes: Uint8Array, dcidStart: number, dcidLength: number, now: number): Path | null {
+  #newPath(
+    type: number,
+    isNewest: boolean,
+    bytes: Uint8Array,
+    dcidStart: number,
+    dcidLength: number,
+    now: number,
+  ): Path | null {
+    // Initial and 0-RTT packets prove nothing: anybody can make the former, and repeat the latter.
+    if (type !== PacketType.ONE_RTT && !(type === PacketType.HANDSHAKE && isNewest)) return null;
     // Nobody can be answered at port 0; a source like that was made up (RFC 9000 §21.5).
-    if (type !== PacketType.ONE_RTT || this.#from.port === 0) return null;
+    if (this.#from.port === 0) return null;
     const { localIds, paths } = this.#parts;
     const sequence = localIds.isZeroLength ? -1 : localIds.sequenceOf(bytes, dcidStart, dcidLength);
     const path = paths.open(this.#to, this.#from, sequence, now);

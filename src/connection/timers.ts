@@ -17,6 +17,7 @@ export function nextDeadline(parts: ConnectionParts, sendAt: number): number {
     idle.idleDeadline(parts.probeTimeout()),
     idle.handshakeDeadline,
     idle.keepAliveDeadline,
+    idle.stallDeadline(parts.probeTimeout(), parts.streams.openCount > 0),
     paths.deadline,
     parts.earlyData.deadline,
     parts.deadlines.deadline,
@@ -48,6 +49,10 @@ export function runTimers(parts: ConnectionParts, now: number): void {
   parts.deadlines.onTimeout(now);
   if (now >= idle.keepAliveDeadline) {
     idle.onKeepAlive();
+    parts.control.ping();
+  }
+  if (now >= idle.stallDeadline(parts.probeTimeout(), parts.streams.openCount > 0)) {
+    idle.onStall();
     parts.control.ping();
   }
   parts.spaces[Space.APPLICATION]?.phases?.onTimeout(now);

@@ -138,3 +138,28 @@ scenario('C10 onTimeout before its time does nothing', (seed) => {
   assert.equal(pair.client.timeout(at + 1), 0);
   assert.equal(sent, before);
 });
+
+scenario(
+  'C93 C72 RFC 9000 §10.1.2 a client that only reads sends one PING when data stop in the midst of a stream',
+  (seed) => {
+    const pair = new TestPair({ seed });
+    pair.fetch([1000]);
+    // Half of an answer, and then nothing.
+    const id = pair.client.streams.openStream('bidi') as number;
+    pair.client.streams.streamSend(id, new Uint8Array(1), false);
+    pair.wake();
+    pair.pair.run(200);
+    pair.server?.streams.streamSend(id, new Uint8Array(5000), false);
+    pair.wake();
+    pair.pair.run(100);
+    let sent = 0;
+    pair.pair.network.tap(({ kind, link }) => {
+      if (kind === 'sent' && link === 'client>server') sent++;
+    });
+    pair.pair.run(100);
+    assert.equal(sent, 0, 'it is silent at first');
+    pair.pair.run(5000);
+    assert.equal(sent, 1);
+    pair.close();
+  },
+);
