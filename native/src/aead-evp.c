@@ -13,7 +13,8 @@
 #define CTRL_GET_TAG 0x10
 #define CTRL_SET_TAG 0x11
 
-struct aead {
+struct evp_aead {
+  struct aead base;
   enum aead_kind kind;
   EVP_CIPHER_CTX* packet;
   EVP_CIPHER_CTX* header;
@@ -22,11 +23,10 @@ struct aead {
 static const struct {
   const char* packet;
   const char* header;
-  size_t key_length;
-} KINDS[AEAD_KINDS] = {
-    [AES_128_GCM] = {"AES-128-GCM", "AES-128-ECB", 16},
-    [AES_256_GCM] = {"AES-256-GCM", "AES-256-ECB", 32},
-    [CHACHA20_POLY1305] = {"ChaCha20-Poly1305", "ChaCha20", 32},
+} NAMES[AEAD_KINDS] = {
+    [AES_128_GCM] = {"AES-128-GCM", "AES-128-ECB"},
+    [AES_256_GCM] = {"AES-256-GCM", "AES-256-ECB"},
+    [CHACHA20_POLY1305] = {"ChaCha20-Poly1305", "ChaCha20"},
 };
 
 /* Looked up once: in OpenSSL 3 that costs more than a packet. NULL where the process does not have them. */
@@ -39,40 +39,20 @@ static void fetch_ciphers(void) {
   evp = openssl_symbols();
   if (evp == NULL) return;
   for (int kind = 0; kind < AEAD_KINDS; kind++) {
-    packet_ciphers[kind] = evp->EVP_CIPHER_fetch(NULL, KINDS[kind].packet, NULL);
-    header_ciphers[kind] = evp->EVP_CIPHER_fetch(NULL, KINDS[kind].header, NULL);
+    packet_ciphers[kind] = evp->EVP_CIPHER_fetch(NULL, NAMES[kind].packet, NULL);
+    header_ciphers[kind] = evp->EVP_CIPHER_fetch(NULL, NAMES[kind].header, NULL);
   }
   /* A process in FIPS mode has no ChaCha20: that is no error of whoever looks at OpenSSL's queue next. */
   evp->ERR_clear_error();
 }
 
-size_t aead_key_length(enum aead_kind kind) { return KINDS[kind].key_length; }
-
-bool aead_works(enum aead_kind kind) {
+bool evp_works(enum aead_kind kind) {
   pthread_once(&once, fetch_ciphers);
   return packet_ciphers[kind] != NULL && header_ciphers[kind] != NULL;
 }
 
-struct aead* aead_new(enum aead_kind kind, bool seals, const uint8_t* key, const uint8_t* header_key) {
-  if (!aead_works(kind)) return NULL;
-  struct aead* aead = calloc(1, sizeof *aead);
-  if (aead == NULL) return NULL;
-  aead->kind = kind;
-  aead->packet = evp->EVP_CIPHER_CTX_new();
-  aead->header = evp->EVP_CIPHER_CTX_new();
-  if (aead->packet == NULL || aead->header == NULL ||
-      evp->EVP_CipherInit_ex(aead->packet, packet_ciphers[kind], NULL, key, NULL, seals) != 1 ||
-      evp->EVP_CipherInit_ex(aead->header, header_ciphers[kind], NULL, header_key, NULL, 1) != 1 ||
-      evp->EVP_CIPHER_CTX_set_padding(aead->header, 0) != 1) {
-    evp->ERR_clear_error();
-    aead_free(aead);
-    return NULL;
-  }
-  return aead;
-}
-
-void aead_free(struct aead* aead) {
-  if (aead == NULL) return;
+static void evp_free(struct aead* base) {
+  struct evp_aead* aead = (struct evp_aead*)base;
   /* Both wipe the keys. */
   evp->EVP_CIPHER_CTX_free(aead->packet);
   evp->EVP_CIPHER_CTX_free(aead->header);
@@ -88,8 +68,9 @@ static bool run(EVP_CIPHER_CTX* packet, const uint8_t* nonce, const uint8_t* ad,
          evp->EVP_CipherUpdate(packet, text, &done, text, (int)length) == 1;
 }
 
-bool aead_seal(struct aead* aead, const uint8_t* nonce, const uint8_t* ad, size_t ad_length, uint8_t* text,
-               size_t length) {
+static bool evp_seal(struct aead* base, const uint8_t* nonce, const uint8_t* ad, size_t ad_length, uint8_t* text,
+                     size_t length) {
+  const struct evp_aead* aead = (struct evp_aead*)base;
   int done;
   if (run(aead->packet, nonce, ad, ad_length, text, length) &&
       evp->EVP_CipherFinal_ex(aead->packet, text + length, &done) == 1 &&
@@ -99,8 +80,9 @@ bool aead_seal(struct aead* aead, const uint8_t* nonce, const uint8_t* ad, size_
   return false;
 }
 
-bool aead_open(struct aead* aead, const uint8_t* nonce, const uint8_t* ad, size_t ad_length, uint8_t* text,
-               size_t length) {
+static bool evp_open(struct aead* base, const uint8_t* nonce, const uint8_t* ad, size_t ad_length, uint8_t* text,
+                     size_t length) {
+  const struct evp_aead* aead = (struct evp_aead*)base;
   int done;
   uint8_t rest[TAG_LENGTH];
   uint8_t tag[TAG_LENGTH];
@@ -116,7 +98,8 @@ bool aead_open(struct aead* aead, const uint8_t* nonce, const uint8_t* ad, size_
   return false;
 }
 
-bool aead_mask(struct aead* aead, const uint8_t* sample, uint8_t* mask) {
+static bool evp_mask(struct aead* base, const uint8_t* sample, uint8_t* mask) {
+  const struct evp_aead* aead = (struct evp_aead*)base;
   static const uint8_t zeros[MASK_LENGTH];
   uint8_t block[SAMPLE_LENGTH];
   int done;
@@ -128,4 +111,25 @@ bool aead_mask(struct aead* aead, const uint8_t* sample, uint8_t* mask) {
   if (good) memcpy(mask, block, MASK_LENGTH);
   else evp->ERR_clear_error();
   return good;
+}
+
+static const struct aead_calls CALLS = {evp_seal, evp_open, evp_mask, evp_free};
+
+struct aead* evp_new(enum aead_kind kind, bool seals, const uint8_t* key, const uint8_t* header_key) {
+  if (!evp_works(kind)) return NULL;
+  struct evp_aead* aead = calloc(1, sizeof *aead);
+  if (aead == NULL) return NULL;
+  aead->base.calls = &CALLS;
+  aead->kind = kind;
+  aead->packet = evp->EVP_CIPHER_CTX_new();
+  aead->header = evp->EVP_CIPHER_CTX_new();
+  if (aead->packet == NULL || aead->header == NULL ||
+      evp->EVP_CipherInit_ex(aead->packet, packet_ciphers[kind], NULL, key, NULL, seals) != 1 ||
+      evp->EVP_CipherInit_ex(aead->header, header_ciphers[kind], NULL, header_key, NULL, 1) != 1 ||
+      evp->EVP_CIPHER_CTX_set_padding(aead->header, 0) != 1) {
+    evp->ERR_clear_error();
+    evp_free(&aead->base);
+    return NULL;
+  }
+  return &aead->base;
 }

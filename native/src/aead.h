@@ -16,7 +16,23 @@
 
 enum aead_kind { AES_128_GCM, AES_256_GCM, CHACHA20_POLY1305, AEAD_KINDS };
 
-struct aead;
+/* What an implementation gives: keys of one direction begin with this. */
+struct aead {
+  const struct aead_calls* calls;
+};
+
+struct aead_calls {
+  bool (*seal)(struct aead*, const uint8_t* nonce, const uint8_t* ad, size_t ad_length, uint8_t* text, size_t length);
+  bool (*open)(struct aead*, const uint8_t* nonce, const uint8_t* ad, size_t ad_length, uint8_t* text, size_t length);
+  bool (*mask)(struct aead*, const uint8_t* sample, uint8_t* mask);
+  void (*free)(struct aead*);
+};
+
+/* The implementations: OpenSSL's, where the process has it, and AES-GCM in vector instructions, where the processor does. */
+bool evp_works(enum aead_kind kind);
+struct aead* evp_new(enum aead_kind kind, bool seals, const uint8_t* key, const uint8_t* header_key);
+bool vaes_works(enum aead_kind kind);
+struct aead* vaes_new(enum aead_kind kind, const uint8_t* key, const uint8_t* header_key);
 
 /* Bytes of a key. */
 size_t aead_key_length(enum aead_kind kind);

@@ -75,6 +75,7 @@ describe('a binding that cannot be trusted', () => {
   test('one that agrees with node:crypto is used', () => {
     const provider = nativeProvider({ aeads: [true, true, true], PacketKey: GoodKey });
     assert.equal(provider.name, 'native');
+    assert.deepEqual(provider.cipherSuites, [0x1301, 0x1302, 0x1303]);
     assert.ok(provider.sealer('aes-128-gcm', key, iv, key) instanceof GoodKey);
   });
 
