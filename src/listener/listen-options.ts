@@ -25,6 +25,7 @@ import {
 } from './admission.ts';
 import type { IncomingHandler } from './incoming-connection.ts';
 import { parseResolver, RESOLVER_OPTION_NAMES, type ResolverOptions } from './resolver-options.ts';
+import { type BindRequest, parseBinds } from './server-interfaces.ts';
 import {
   type ConnectionHandler,
   NO_SETTINGS,
@@ -54,6 +55,11 @@ export interface ListenOptions
     ListenSessionOptions,
     ResolverOptions,
     Omit<ServerOptions, 'onConnection'> {
+  /**
+   * Instead of `address` and `port`: bind URIs, such as `iface://v4.eth0:4433`. Servers that say nothing else are bound to
+   * these.
+   */
+  bind?: string | readonly string[];
   /** `alpn` under the name that it has in `node:tls`. */
   ALPNProtocols?: readonly (string | Uint8Array)[];
   /** Connections that may wait for the application, at least 1; first packets of more are dropped silently. Default 1024. */
@@ -88,6 +94,8 @@ export interface ParsedListen {
   readonly alpn: readonly string[] | null;
   /** Where `start` binds unless it is told otherwise. */
   readonly place: BindPlace;
+  /** Undefined: address and port of the endpoint. */
+  readonly binds: readonly BindRequest[] | undefined;
   readonly limits: AdmissionLimits;
   readonly isQuiet: boolean;
   readonly resolver: ServerResolver | null;
@@ -138,6 +146,7 @@ export function parseListen(
       token: undefined,
     },
     place: { address: options.address, port: options.port },
+    binds: parseOwnBinds(options),
     limits: parseLimits(options),
     isQuiet: boolean('antiPortScan', options.antiPortScan, false),
     resolver: parseResolver(options),
@@ -157,6 +166,13 @@ function alpnOf({ alpn, ALPNProtocols }: ListenOptions): ListenOptions['alpn'] {
   if (!Array.isArray(ALPNProtocols))
     throw invalidArgType('ALPNProtocols', 'a list of protocol names', ALPNProtocols);
   return ALPNProtocols.map((name) => (typeof name === 'string' ? name : String.fromCharCode(...name)));
+}
+
+function parseOwnBinds({ bind, address, port }: ListenOptions): readonly BindRequest[] | undefined {
+  if (bind === undefined) return undefined;
+  if (address !== undefined || port !== undefined)
+    throw invalidArgValue('bind', bind, 'stands instead of address and port');
+  return parseBinds('bind', bind);
 }
 
 function parseLimits(options: ListenOptions): AdmissionLimits {
@@ -188,6 +204,7 @@ const OPTION_NAMES: ReadonlySet<string> = new Set([
   ...LISTEN_SESSION_OPTION_NAMES,
   ...RESOLVER_OPTION_NAMES,
   ...SERVER_OPTION_NAMES,
+  'bind',
   'ALPNProtocols',
   'backlog',
   'maxConnections',

@@ -5,16 +5,18 @@ import { invalidArgType, type QuicError, quicError } from '../errors.ts';
 import type { Incoming } from '../routing/incoming.ts';
 import type { Verdict } from '../routing/router-options.ts';
 import type { QuicConnection } from '../runtime/connection.ts';
-import { abortable, type Deferred, defer, settle } from '../runtime/deferred.ts';
+import { abortable, type Deferred, defer } from '../runtime/deferred.ts';
 import type { DrainOptions } from '../runtime/drains.ts';
 import { QuicEndpoint } from '../runtime/endpoint.ts';
 import type { BindPlace } from '../runtime/endpoint-sockets.ts';
+import type { ReleaseOptions } from '../runtime/interfaces.ts';
 import { integer, parseAlpn } from '../runtime/options.ts';
 import type { WaitOptions } from '../runtime/stream.ts';
 import type { SocketAddress } from '../util/address.ts';
 import { AcceptQueue } from './accept-queue.ts';
 import { Admission, type Place } from './admission.ts';
 import { type Arrival, Arrivals } from './arrivals.ts';
+import { runHandler } from './connection-handler.ts';
 import type { IncomingAnswers } from './incoming-connection.ts';
 import {
   checkListenNames,
@@ -24,17 +26,13 @@ import {
   parseListen,
 } from './listen-options.ts';
 import { type ListenerState, ListenerStateMachine } from './listener-state.ts';
-import { VirtualServer } from './server.ts';
-import {
-  type ConnectionHandler,
-  hasIdentity,
-  parseOwnServer,
-  type ServerOptions,
-  type ServerSettings,
-} from './server-options.ts';
+import type { VirtualServer } from './server.ts';
+import { ServerInterfaces } from './server-interfaces.ts';
+import { type AddServerOptions, hasIdentity, type ServerSettings } from './server-options.ts';
 import { type ReceptionHost, ServerReception } from './server-reception.ts';
+import { ServerRegistry } from './server-registry.ts';
 import { ServerResolution } from './server-resolution.ts';
-import { DEFAULT_SERVER_NAME, parseServerName, ServerTable } from './servers.ts';
+import { DEFAULT_SERVER_NAME, ServerTable } from './servers.ts';
 
 /** What `start` may say instead of the options that the listener was made with. */
 export interface StartOptions {
@@ -59,6 +57,8 @@ export class QuicListener {
   readonly #state: ListenerStateMachine = new ListenerStateMachine();
   readonly #servers: ServerTable = new ServerTable();
   readonly #resolution: ServerResolution;
+  readonly #interfaces: ServerInterfaces;
+  readonly #registry: ServerRegistry;
   readonly #queue: AcceptQueue<QuicConnection> = new AcceptQueue();
   readonly #connections: Map<QuicConnection, Place> = new Map();
   readonly #admission: Admission;
@@ -79,12 +79,15 @@ export class QuicListener {
     this.endpoint = options.endpoint ?? new QuicEndpoint(endpointOptions(options));
     const { environment } = this.endpoint;
     this.#parsed = parseListen(options, this.endpoint);
-    const { alpn, base, limits, resolver, onIncoming } = this.#parsed;
+    const { alpn, base, binds, limits, resolver, onIncoming } = this.#parsed;
     this.#alpn = alpn ?? [];
     this.#admission = new Admission(limits);
-    this.#resolution = new ServerResolution(this.#servers, resolver, base, environment.provider);
+    this.#interfaces = new ServerInterfaces(this.endpoint);
+    this.#registry = new ServerRegistry(this.#servers, this.#interfaces, this.#parsed, environment.provider);
+    const own = this.#interfaces.add(binds);
+    this.#resolution = new ServerResolution(this.#servers, resolver, base, own, environment.provider);
     this.#arrivals = new Arrivals(environment.clock, onIncoming, (arrival) => this.#answersTo(arrival));
-    if (hasIdentity(base)) this.#servers.add(this.#makeServer(DEFAULT_SERVER_NAME, base));
+    if (hasIdentity(base)) this.#registry.put(DEFAULT_SERVER_NAME, base);
   }
 
   /** What moves its datagrams. */
@@ -119,11 +122,11 @@ export class QuicListener {
       if (this.state === 'closed') throw this.#finished();
       this.endpoint.setAcceptor(this.#acceptor());
     } catch (error) {
-      if (this.#ownsEndpoint && !this.endpoint.isClosed) await this.endpoint.release();
+      if (!this.endpoint.isClosed) await this.#release();
       if (this.state === 'starting') state.to(before);
       throw error;
     }
-    this.#lastPlace = { ...place, port: this.endpoint.port };
+    if (this.#parsed.binds === undefined) this.#lastPlace = { ...place, port: this.endpoint.port };
     this.#alpn = alpn;
     this.#stopped = defer();
     state.to('started');
@@ -258,26 +261,19 @@ export class QuicListener {
    * all others. What its options leave open it has from the listener. An error changes nothing: ERR_QUIC_SERVER_EXISTS,
    * ERR_QUIC_NO_IDENTITY, ERR_QUIC_LISTENER_FINISHED, those of arguments and of reading certificates and keys.
    */
-  async addServer(name: string, options: ServerOptions = {}): Promise<VirtualServer> {
+  async addServer(name: string, options: AddServerOptions = {}): Promise<VirtualServer> {
     if (this.state === 'closed') throw this.#finished();
-    const parsed = parseServerName(name);
-    this.#servers.checkFree(parsed);
-    const { provider } = this.endpoint.environment;
-    const server = this.#makeServer(parsed, parseOwnServer(options, this.#parsed.base, provider));
-    this.#servers.add(server);
-    return server;
+    return this.#registry.add(name, options);
   }
 
   /** Whether there was one. New handshakes for the name are refused from now on; its connections go on. */
   removeServer(name: string): boolean {
-    const server = this.#servers.remove(parseServerName(name));
-    server?.onRemoved();
-    return server !== undefined;
+    return this.#registry.remove(name);
   }
 
   /** The server with exactly this name. */
   getServer(name: string): VirtualServer | undefined {
-    return this.#servers.get(parseServerName(name));
+    return this.#registry.get(name);
   }
 
   /** In the order in which they were added. */
@@ -285,11 +281,38 @@ export class QuicListener {
     return this.#servers.names;
   }
 
+  /**
+   * Binds a server to one interface more, or several, by their bind URIs: all or none, and those that it has are ignored.
+   * Bound while the listener is started. ERR_QUIC_SERVER_NOT_FOUND, ERR_QUIC_BIND_URI…, ERR_QUIC_BIND.
+   */
+  bindInterfaces(name: string, uris: string | readonly string[]): Promise<void> {
+    return this.#registry.bind(name, uris);
+  }
+
+  /**
+   * Takes an interface from the servers of these names, by default from all. New clients are not taken there any more; its
+   * socket stays while another server or a connection uses it, for connections at most `drain` milliseconds (default
+   * 300,000). What is not bound, and names that nobody has, are ignored.
+   */
+  unbindInterface(
+    uri: string,
+    names?: string | readonly string[],
+    options: ReleaseOptions = {},
+  ): Promise<void> {
+    return this.#registry.unbind(uri, names, options, this.#resolution.binds);
+  }
+
   // ---- inside: lifecycle ----
 
   #place(options: StartOptions): BindPlace {
+    const isGiven = options.address !== undefined || options.port !== undefined;
+    if (isGiven && this.#parsed.binds !== undefined) {
+      throw quicError('ERR_QUIC_INVALID_STATE', {
+        message: 'The listener has bind URIs instead of address and port',
+      });
+    }
     if (!this.#ownsEndpoint) {
-      if (options.address === undefined && options.port === undefined) return {};
+      if (!isGiven) return {};
       throw quicError('ERR_QUIC_INVALID_STATE', {
         message:
           'The endpoint was given to the listener and says where it is bound; address and port are its options',
@@ -303,7 +326,8 @@ export class QuicListener {
   }
 
   async #bind(place: BindPlace): Promise<void> {
-    await this.endpoint.bind(place);
+    if (this.#parsed.binds === undefined) await this.endpoint.bind(place);
+    await this.#interfaces.open();
     const { ipv4, ipv6 } = this.#parsed.connection.transport.preferredAddress ?? {};
     if (ipv4 !== undefined) await this.endpoint.bindAt({ ...ipv4, family: 4 });
     if (ipv6 !== undefined) await this.endpoint.bindAt({ ...ipv6, family: 6 });
@@ -311,13 +335,17 @@ export class QuicListener {
 
   #checkStopped(): void {
     if (this.state !== 'stopping' || this.#unready > 0) return;
-    const freed = this.#ownsEndpoint ? this.endpoint.release() : Promise.resolve();
-    void freed.then(() => {
+    void this.#release().then(() => {
       if (this.state !== 'stopping') return;
       this.#state.to('stopped');
       this.#queue.rejectWaiting(this.#finished());
       this.#stopped.resolve();
     });
+  }
+
+  /** Nothing new comes in; connections go on. */
+  async #release(): Promise<void> {
+    await Promise.all([this.#interfaces.close(), this.#ownsEndpoint ? this.endpoint.release() : null]);
   }
 
   /** From any state to 'closed'. */
@@ -335,7 +363,11 @@ export class QuicListener {
 
   async #free(options: DrainOptions): Promise<void> {
     if (this.#ownsEndpoint) await this.endpoint.close(options);
-    else await this.endpoint.closeConnections(this.connections, options);
+    else
+      await Promise.all([
+        this.#interfaces.close(),
+        this.endpoint.closeConnections(this.connections, options),
+      ]);
     this.#closed.resolve();
   }
 
@@ -344,10 +376,6 @@ export class QuicListener {
   }
 
   // ---- inside: connections ----
-
-  #makeServer(name: string, settings: ServerSettings): VirtualServer {
-    return new VirtualServer(name, settings, this.endpoint.environment.provider);
-  }
 
   #acceptor(): Parameters<QuicEndpoint['setAcceptor']>[0] {
     return {
@@ -416,7 +444,7 @@ export class QuicListener {
     };
     connection.closed.then(gone, gone);
     const { onConnection } = this.#parsed;
-    if (onConnection) run(onConnection, connection, originalDestinationId);
+    if (onConnection) runHandler(onConnection, connection, originalDestinationId);
   }
 
   #onReady(
@@ -425,7 +453,7 @@ export class QuicListener {
     { originalDestinationId }: Incoming,
     place: Place,
   ): void {
-    if (onConnection !== null) run(onConnection, connection, originalDestinationId);
+    if (onConnection !== null) runHandler(onConnection, connection, originalDestinationId);
     const isTaken = onConnection !== null || Boolean(this.#parsed.onConnection);
     if (this.state === 'closed' && !isTaken) connection.destroy();
     else if (isTaken || this.#queue.push(connection)) place.delivered();
@@ -453,21 +481,4 @@ export async function listen(options: ListenOptions & { servers?: ServersByName 
 }
 
 /** Options of servers by their names. */
-export type ServersByName = Readonly<Record<string, ServerOptions>>;
-
-/** A handler that fails ends its own connection, and is told of on the process's warnings. */
-function run(
-  handler: ConnectionHandler,
-  connection: QuicConnection,
-  originalDestinationId: Uint8Array,
-): void {
-  settle(
-    () => handler(connection, { originalDestinationId }),
-    () => {},
-    (thrown) => {
-      const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-      process.emitWarning(`The handler of a connection failed: ${error.message}`);
-      connection.destroy(error);
-    },
-  );
-}
+export type ServersByName = Readonly<Record<string, AddServerOptions>>;

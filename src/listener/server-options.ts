@@ -64,6 +64,15 @@ export interface ServerOptions extends ServerIdentityOptions, ServerTransportOpt
   onConnection?: ConnectionHandler;
 }
 
+/** Those of `addServer`. */
+export interface AddServerOptions extends ServerOptions {
+  /**
+   * Bind URIs of the interfaces on which it takes clients, bound while the listener is started; none: it takes nobody until
+   * one is bound. Default: wherever the listener itself is.
+   */
+  bind?: string | readonly string[];
+}
+
 /** Parsed. */
 export interface ServerSettings {
   readonly identities: readonly Identity[];

@@ -5,6 +5,7 @@ import type { CryptoProvider } from '../crypto/provider.ts';
 import { settle } from '../runtime/deferred.ts';
 import type { ClientHelloInfo } from '../tls/engine.ts';
 import type { SocketAddress } from '../util/address.ts';
+import type { ServerBinds } from './server-interfaces.ts';
 import { parseOwnServer, type ServerOptions, type ServerSettings } from './server-options.ts';
 import type { ServerTable } from './servers.ts';
 
@@ -18,6 +19,8 @@ export class ServerResolution {
   readonly #table: ServerTable;
   readonly #resolver: ServerResolver | null;
   readonly #base: ServerSettings;
+  /** Where servers that the resolver finds take clients. */
+  readonly binds: ServerBinds;
   readonly #provider: CryptoProvider;
   readonly #parsed: WeakMap<object, ServerSettings> = new WeakMap();
 
@@ -26,11 +29,13 @@ export class ServerResolution {
     table: ServerTable,
     resolver: ServerResolver | null,
     base: ServerSettings,
+    binds: ServerBinds,
     provider: CryptoProvider,
   ) {
     this.#table = table;
     this.#resolver = resolver;
     this.#base = base;
+    this.binds = binds;
     this.#provider = provider;
   }
 
@@ -55,7 +60,7 @@ export class ServerResolution {
   ): void {
     const named = this.#table.find(hello.serverName);
     const resolver = this.#resolver;
-    if (named !== null) done(named.isServedOn(to) ? named.settings : null);
+    if (named !== null) done(named.binds.serves(to) ? named.settings : null);
     else if (resolver === null) done(this.#default(to));
     else this.#ask(() => resolver(hello), hello.serverName, to, done, failed);
   }
@@ -70,16 +75,17 @@ export class ServerResolution {
     settle(
       resolve,
       (found) => {
+        const isDefault = found === null || found === undefined;
         let settings: ServerSettings | null;
         try {
-          settings = found === null || found === undefined ? this.#default(to) : this.#parse(found);
+          settings = isDefault ? this.#default(to) : this.#parse(found);
         } catch (error) {
           // The application's mistake, which no client should hear of in detail.
           process.emitWarning(`The server for '${name}' cannot be used: ${(error as Error).message}`);
           failed('the server could not be found');
           return;
         }
-        done(settings);
+        done(isDefault || this.binds.serves(to) ? settings : null);
       },
       () => failed('the server could not be found'),
     );
@@ -87,7 +93,7 @@ export class ServerResolution {
 
   #default(to: SocketAddress): ServerSettings | null {
     const server = this.#table.default;
-    return server?.isServedOn(to) === true ? server.settings : null;
+    return server?.binds.serves(to) === true ? server.settings : null;
   }
 
   #parse(options: ServerOptions): ServerSettings {

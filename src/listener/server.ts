@@ -3,21 +3,22 @@
 
 import type { CryptoProvider } from '../crypto/provider.ts';
 import { quicError } from '../errors.ts';
-import type { SocketAddress } from '../util/address.ts';
+import type { ServerBinds, ServerInterface } from './server-interfaces.ts';
 import { parseOwnServer, type ServerOptions, type ServerSettings } from './server-options.ts';
 
 /** Made by `addServer`, found by `getServer`. */
 export class VirtualServer {
   /** As it is looked up: in lower case, with `*` for a label of any name. */
   readonly name: string;
+  /** Where it takes clients. */
+  readonly binds: ServerBinds;
   readonly #provider: CryptoProvider;
   #settings: ServerSettings;
   #isRemoved = false;
-  /** Keys of the interfaces that it is bound to; null: wherever the listener is. */
-  binds: ReadonlySet<string> | null = null;
 
-  constructor(name: string, settings: ServerSettings, provider: CryptoProvider) {
+  constructor(name: string, settings: ServerSettings, binds: ServerBinds, provider: CryptoProvider) {
     this.name = name;
+    this.binds = binds;
     this.#settings = settings;
     this.#provider = provider;
   }
@@ -43,6 +44,11 @@ export class VirtualServer {
     return clientCertificate === 'request' ? 'optional' : 'required';
   }
 
+  /** Those that it is bound to by URI; empty where it is wherever the listener is. */
+  get interfaces(): ServerInterface[] {
+    return this.binds.list;
+  }
+
   get isRemoved(): boolean {
     return this.#isRemoved;
   }
@@ -63,11 +69,6 @@ export class VirtualServer {
 
   get settings(): ServerSettings {
     return this.#settings;
-  }
-
-  /** Whether it takes connections that came to this local address. */
-  isServedOn(_local: SocketAddress): boolean {
-    return this.binds === null;
   }
 
   onRemoved(): void {

@@ -29,15 +29,21 @@ export class Interfaces {
   readonly #pool: SocketPool;
   readonly #watcher: InterfaceWatcher;
   readonly #entries: Map<string, Entry> = new Map();
+  readonly #onEvent: (event: InterfaceEvent) => void;
   readonly #readers: Set<EventReader> = new Set();
   /** The keys at a local address, worked out once. */
   readonly #at: Map<string, readonly string[]> = new Map();
   #unsubscribe: (() => void) | null = null;
   #isClosed = false;
 
-  constructor(pool: SocketPool, watcher: InterfaceWatcher) {
+  constructor(
+    pool: SocketPool,
+    watcher: InterfaceWatcher,
+    onEvent: (event: InterfaceEvent) => void = () => {},
+  ) {
     this.#pool = pool;
     this.#watcher = watcher;
+    this.#onEvent = onEvent;
   }
 
   /**
@@ -65,6 +71,18 @@ export class Interfaces {
       this.#at.set(key, found);
     }
     return found;
+  }
+
+  /** How many hold an interface; 0 if there is none with this key. */
+  users(key: string): number {
+    return this.#entries.get(key)?.users ?? 0;
+  }
+
+  /** How many are bound, and how many wait for their device. */
+  get counts(): { bound: number; waiting: number } {
+    const states = [...this.#entries.values()].map(({ binding }) => binding.state);
+    const bound = states.filter((state) => state === 'bound').length;
+    return { bound, waiting: states.length - bound };
   }
 
   /** What becomes of interfaces from now on, until the endpoint closes. */
@@ -103,6 +121,7 @@ export class Interfaces {
     const binding = new Binding(target, this.#pool);
     binding.onEvent = (event) => {
       this.#at.clear();
+      this.#onEvent(event);
       for (const reader of this.#readers) reader.push(event);
     };
     const entry = { binding, started: binding.start(), users: 0 };
@@ -173,11 +192,15 @@ export class BoundInterface {
    * connection uses it, at the latest for `drain` milliseconds. May be called again; rejects for a wrong `drain` alone.
    */
   async release(options: ReleaseOptions = {}): Promise<void> {
-    const drain =
-      options.drain === Infinity ? Infinity : integer('drain', options.drain, 0, 2 ** 31 - 1, UNBIND_DRAIN);
+    const drain = parseDrain(options);
     this.#released ??= this.#leave(drain);
     await this.#released;
   }
+}
+
+/** Milliseconds. Throws ERR_OUT_OF_RANGE, ERR_INVALID_ARG_TYPE. */
+export function parseDrain({ drain }: ReleaseOptions): number {
+  return drain === Infinity ? Infinity : integer('drain', drain, 0, 2 ** 31 - 1, UNBIND_DRAIN);
 }
 
 interface Entry {

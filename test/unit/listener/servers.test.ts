@@ -3,15 +3,18 @@ import test from 'node:test';
 import { nodeProvider } from '../../../src/crypto/node-provider.ts';
 import { VirtualServer } from '../../../src/listener/server.ts';
 import { chooseIdentity, parseIdentities } from '../../../src/listener/server-identity.ts';
+import { ServerInterfaces } from '../../../src/listener/server-interfaces.ts';
 import { NO_SETTINGS, parseOwnServer, parseServer } from '../../../src/listener/server-options.ts';
 import { parseServerName, ServerTable } from '../../../src/listener/servers.ts';
+import { QuicEndpoint } from '../../../src/runtime/endpoint.ts';
 import { makeTestIdentity } from '../../support/certificates.ts';
 
 const RSA = makeTestIdentity({ kind: 'rsa' });
+const EVERYWHERE = new ServerInterfaces(new QuicEndpoint()).add(undefined);
 const ECDSA = makeTestIdentity({ kind: 'ec-p256' });
 
 function server(name: string): VirtualServer {
-  return new VirtualServer(parseServerName(name), NO_SETTINGS, nodeProvider);
+  return new VirtualServer(parseServerName(name), NO_SETTINGS, EVERYWHERE, nodeProvider);
 }
 
 function tableOf(...names: string[]): ServerTable {
@@ -128,7 +131,7 @@ test('L21 L31 an update replaces what it names, all of it or nothing', () => {
     NO_SETTINGS,
     nodeProvider,
   );
-  const one = new VirtualServer('example.com', settings, nodeProvider);
+  const one = new VirtualServer('example.com', settings, EVERYWHERE, nodeProvider);
   const ocspResponse = Uint8Array.of(1, 2, 3);
   one.update({ ocspResponse });
   assert.deepEqual(one.ocspResponse, ocspResponse);
