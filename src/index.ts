@@ -25,7 +25,13 @@ export { QuicListener, type ServersByName, type StartOptions } from './listener/
 export type { ListenerState } from './listener/listener-state.ts';
 export { VirtualServer } from './listener/server.ts';
 export type { IdentityOptions } from './listener/server-identity.ts';
-export type { ConnectionHandler, HandlerInfo, ServerOptions } from './listener/server-options.ts';
+export type { ServerInterface } from './listener/server-interfaces.ts';
+export type {
+  AddServerOptions,
+  ConnectionHandler,
+  HandlerInfo,
+  ServerOptions,
+} from './listener/server-options.ts';
 export type { ResolvedServer, ServerResolver } from './listener/server-resolution.ts';
 export { type RedisClient, RedisReplayStore } from './routing/redis-replay-store.ts';
 export {
@@ -46,8 +52,11 @@ export {
   QuicConnection,
 } from './runtime/connection.ts';
 export type { ConnectionStats } from './runtime/connection-stats.ts';
+export type { DiagnosticsMessages, IncomingDecision } from './runtime/diagnostics.ts';
 export { toDuplex } from './runtime/duplex.ts';
-export { type EndpointOptions, QuicEndpoint } from './runtime/endpoint.ts';
+export { QuicEndpoint } from './runtime/endpoint.ts';
+export type { EndpointOptions } from './runtime/endpoint-options.ts';
+export type { EndpointStats } from './runtime/endpoint-stats.ts';
 export type { Backend, Environment } from './runtime/environment.ts';
 export type {
   BoundInterface,

@@ -10,6 +10,7 @@ export const FLOORS = {
   cli: 12,
   group: 11,
   workers: 10,
+  metrics: 10,
   listener: 9,
   client: 9,
   runtime: 8,

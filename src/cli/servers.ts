@@ -2,12 +2,14 @@
 
 import { isIPv6 } from 'node:net';
 import {
+  formatAddress,
   type ListenOptions,
   listen,
   type QuicConnection,
   type QuicListener,
   type SocketAddress,
 } from '../index.ts';
+import { collectMetrics, type Metric } from '../metrics.ts';
 import { CliError, ExitCode, systemCode } from './errors.ts';
 import { keyLogOption } from './key-log.ts';
 import { warn } from './output.ts';
@@ -30,6 +32,10 @@ export interface ServersOptions {
 export interface Servers {
   readonly addresses: readonly SocketAddress[];
   readonly port: number;
+  /** The numbers of each, labelled with its address. */
+  metrics(): Metric[];
+  /** Who it is for handshakes that begin from now on. */
+  replaceIdentity(identity: ServerIdentity): void;
   /** Closes all connections with code 0 and frees the sockets. */
   close(): Promise<void>;
 }
@@ -71,6 +77,13 @@ async function startAll(options: ServersOptions): Promise<Servers> {
   return {
     addresses: listeners.flatMap((listener) => listener.endpoint.addresses),
     port,
+    metrics: () =>
+      listeners.flatMap((listener) =>
+        collectMetrics(listener, { listener: formatAddress(listener.address()) }),
+      ),
+    replaceIdentity({ cert, key }) {
+      for (const listener of listeners) listener.getServer('*')?.update({ cert, key });
+    },
     async close() {
       await Promise.all(listeners.map((listener) => listener.close()));
     },

@@ -17,6 +17,16 @@ export function parseAddresses(text: string, before: string[] | undefined): stri
   return [...(before ?? []), text];
 }
 
+/** An address and a TCP port: `9464` (on 127.0.0.1), `0.0.0.0:9464`, `[::]:9464`. */
+export function parsePlace(text: string): { address: string; port: number } {
+  const match = /^(?:(?:\[([^\]]+)\]|([^:[\]]+)):)?(\d{1,5})$/.exec(text);
+  const address = match?.[1] ?? match?.[2] ?? '127.0.0.1';
+  const port = Number(match?.[3]);
+  if (match === null || isIP(address) === 0 || port > 65535)
+    throw new InvalidArgumentError('Allowed is [address:]port, such as 9464, 0.0.0.0:9464 or [::]:9464.');
+  return { address, port };
+}
+
 /** Any text, collected into a list. */
 export function parseList(text: string, before: string[] | undefined): string[] {
   if (text === '') throw new InvalidArgumentError('It may not be empty.');

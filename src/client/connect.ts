@@ -10,7 +10,9 @@ import { loadIdentity } from '../pki/identity.ts';
 import type { PkiInput } from '../pki/input.ts';
 import { type TrustSource, trustAnchors } from '../pki/trust-anchors.ts';
 import type { QuicConnection } from '../runtime/connection.ts';
-import { type EndpointConnectionConfig, type EndpointOptions, QuicEndpoint } from '../runtime/endpoint.ts';
+import { QuicEndpoint } from '../runtime/endpoint.ts';
+import type { EndpointConnectionConfig } from '../runtime/endpoint-config.ts';
+import type { EndpointOptions } from '../runtime/endpoint-options.ts';
 import { type Environment, environmentOf } from '../runtime/environment.ts';
 import {
   boolean,

@@ -3,8 +3,9 @@
 
 import type { CryptoOptions } from '../connection/tls-options.ts';
 import { invalidArgType, invalidArgValue, outOfRange } from '../errors.ts';
-import type { EndpointConnectionConfig, EndpointOptions, QuicEndpoint } from '../runtime/endpoint.ts';
-import { ENDPOINT_OPTION_NAMES } from '../runtime/endpoint-options.ts';
+import type { QuicEndpoint } from '../runtime/endpoint.ts';
+import type { EndpointConnectionConfig } from '../runtime/endpoint-config.ts';
+import { ENDPOINT_OPTION_NAMES, type EndpointOptions } from '../runtime/endpoint-options.ts';
 import type { BindPlace } from '../runtime/endpoint-sockets.ts';
 import {
   boolean,

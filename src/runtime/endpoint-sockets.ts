@@ -3,11 +3,12 @@
 
 import { quicError } from '../errors.ts';
 import { type DatagramSocket, type SocketFactory, systemErrorCode } from '../udp/socket.ts';
-import { SocketPool, type SocketPoolOwner } from '../udp/socket-pool.ts';
+import { SocketPool, type SocketPoolOwner, type SocketTotals } from '../udp/socket-pool.ts';
 import { InterfaceWatcher, WATCH_INTERVAL } from '../udp/watch-interfaces.ts';
 import { isLoopback, isUnspecified, type SocketAddress, sameAddress } from '../util/address.ts';
 import { type BoundInterface, Interfaces } from './interfaces.ts';
 import type { DatagramSource, Loop } from './loop.ts';
+import type { Observer } from './observer.ts';
 import { boolean, integer } from './options.ts';
 
 /** Where to bind. */
@@ -50,8 +51,11 @@ export class EndpointSockets implements SocketPoolOwner {
   readonly #watcher: InterfaceWatcher;
   readonly #options: SocketsOptions;
   readonly #owner: SocketsOwner;
+  readonly #observer: Observer;
   /** What `bind` was asked for last. */
   #own: OwnPlace | null = null;
+  /** What that bound last. */
+  #first: BoundInterface | null = null;
   #isClosed = false;
   #isConnected = false;
   #hasWarned = false;
@@ -60,7 +64,7 @@ export class EndpointSockets implements SocketPoolOwner {
   /** Sockets of preferred addresses. */
   readonly #extra: DatagramSocket[] = [];
 
-  constructor(factory: SocketFactory, options: SocketsOptions, owner: SocketsOwner) {
+  constructor(factory: SocketFactory, options: SocketsOptions, owner: SocketsOwner, observer: Observer) {
     const receiveBufferSize = size('receiveBufferSize', options.receiveBufferSize);
     const sendBufferSize = size('sendBufferSize', options.sendBufferSize);
     const reusePort = boolean('reusePort', options.reusePort, false);
@@ -70,9 +74,10 @@ export class EndpointSockets implements SocketPoolOwner {
     const { clock } = owner.loop;
     this.#options = options;
     this.#owner = owner;
+    this.#observer = observer;
     this.#pool = new SocketPool(factory, { receiveBufferSize, sendBufferSize, reusePort }, clock, this);
     this.#watcher = new InterfaceWatcher(clock, factory, interval);
-    this.interfaces = new Interfaces(this.#pool, this.#watcher);
+    this.interfaces = new Interfaces(this.#pool, this.#watcher, (event) => observer.onInterfaceEvent(event));
   }
 
   /**
@@ -88,7 +93,10 @@ export class EndpointSockets implements SocketPoolOwner {
     const own = { place, bound };
     this.#own = own;
     bound.then(
-      () => void this.#leave(before),
+      (first) => {
+        this.#first = first;
+        void this.#leave(before);
+      },
       () => {
         // A failed bind leaves things as they were and can be tried again.
         if (this.#own === own) this.#own = before;
@@ -142,9 +150,15 @@ export class EndpointSockets implements SocketPoolOwner {
     this.#pool.onPathsLeft();
   }
 
-  /** Where the sockets are bound, the first one first. */
+  get totals(): SocketTotals {
+    return this.#pool.totals;
+  }
+
+  /** Where the sockets are bound: first those of `bind`. */
   get addresses(): SocketAddress[] {
-    return this.#pool.sockets.map((socket) => socket.localAddress);
+    const all = this.#pool.sockets.map((socket) => socket.localAddress);
+    const isOwn = (address: SocketAddress): boolean => this.#first?.has(address) ?? false;
+    return [...all.filter(isOwn), ...all.filter((address) => !isOwn(address))];
   }
 
   /** Whether new connections may come to a local address: not where the socket only waits for its last paths to leave. */
@@ -216,6 +230,7 @@ export class EndpointSockets implements SocketPoolOwner {
     socket.onWritable = () => owner.onSocketWritable();
     socket.onError = (error) => {
       if (LOST_ADDRESS.has(systemErrorCode(error))) this.#watcher.hint();
+      this.#observer.onSocketError(error, socket);
       owner.onSocketError(error, socket);
     };
   }

@@ -26,10 +26,12 @@ import { ENDPOINT_OPTION_NAMES, type EndpointOptions } from './endpoint-options.
 import { endpointRouting } from './endpoint-routing.ts';
 import { EndpointShard } from './endpoint-shard.ts';
 import { type BindPlace, EndpointSockets, type SocketsOwner } from './endpoint-sockets.ts';
+import { type EndpointStats, endpointStats } from './endpoint-stats.ts';
 import { type Environment, environmentOf } from './environment.ts';
 import type { BoundInterface, Interfaces } from './interfaces.ts';
 import { type DatagramSink, Loop } from './loop.ts';
 import type { MigrateOptions } from './migrations.ts';
+import { Observer } from './observer.ts';
 import { checkOptionNames, integer } from './options.ts';
 import { answerQuestions, type HandshakeQuestions, type VerificationOptions } from './questions.ts';
 
@@ -51,6 +53,7 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
   readonly #sockets: EndpointSockets;
   readonly #routerTimer: Timer;
   readonly #drains: Drains = new Drains();
+  readonly #observer: Observer = new Observer(this);
   readonly #closed: Deferred<void> = defer();
   #acceptor: Acceptor | null = null;
   #isClosed = false;
@@ -71,6 +74,7 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
       this.#shard.sockets(sockets),
       { reusePort: this.#shard.needsReusePort(sockets), ...options },
       this,
+      this.#observer,
     );
     this.#routerTimer = clock.createTimer(() => this.#expire());
     this.#routerTimer.unref();
@@ -161,6 +165,11 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
     return this.environment.sockets.backend;
   }
 
+  /** All numbers: what it counted since it was made, and what is there now. */
+  stats(): EndpointStats {
+    return endpointStats(this.#observer, this.#connections.keys(), this.#sockets, this.#router, this.loop);
+  }
+
   get isClosed(): boolean {
     return this.#isClosed;
   }
@@ -201,6 +210,7 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
     const now = loop.clock.now();
     const datagrams = this.#router.accept(incoming, now);
     if (datagrams === null) return null;
+    this.#observer.onIncoming(incoming, 'accept');
     const id = this.#router.idSource.next();
     const core = new ConnectionCore(
       { ...config, version: incoming.version.version, ...this.#provided(config) },
@@ -220,17 +230,20 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
 
   /** Answers with CONNECTION_REFUSED. */
   refuse(incoming: Incoming): void {
+    this.#observer.onIncoming(incoming, 'refuse');
     this.#answer(incoming, this.#router.refuse(incoming, this.loop.clock.now()));
   }
 
   /** Answers with a Retry. Throws ERR_QUIC_INVALID_STATE if the client followed one already. */
   retry(incoming: Incoming): void {
     const { clock } = this.loop;
+    this.#observer.onIncoming(incoming, 'retry');
     this.#answer(incoming, this.#router.retry(incoming, clock.now(), clock.wallTime()));
   }
 
   /** Says nothing. */
   ignore(incoming: Incoming): void {
+    this.#observer.onIncoming(incoming, 'ignore');
     this.#router.ignore(incoming, this.loop.clock.now());
   }
 
@@ -315,6 +328,7 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
   }
 
   onRoutingEvent(driven: DrivenConnection, event: ConnectionEvent): void {
+    this.#observer.onEvent(driven, event);
     this.#routes.onEvent(driven, event);
     if (event.type === 'confirmed' && driven.core.isServer) this.#giveToken(driven.core);
   }
@@ -323,6 +337,7 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
     const connection = this.#connections.get(driven);
     if (connection === undefined) return;
     this.#connections.delete(driven);
+    this.#observer.onGone(driven);
     this.loop.remove(driven);
     this.#routes.onClosed(driven, now);
     this.#armRouter();
@@ -333,10 +348,8 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
   // ---- from the sockets ----
 
   addressesInUse(): ReadonlySet<string> {
-    const used = new Set<string>();
-    for (const { core } of this.#connections.keys())
-      for (const path of core.paths.all) used.add(addressKey(path.local));
-    return used;
+    const paths = [...this.#connections.keys()].flatMap(({ core }) => core.paths.all);
+    return new Set(paths.map(({ local }) => addressKey(local)));
   }
 
   onDatagram(
@@ -379,7 +392,7 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
         socket?.send(result.reply, 0, result.reply.length, from, 0, 0, to);
         return;
       default:
-        return;
+        if (result.kind === 'drop') this.#observer.onDrop(from, to, bytes.length, result.reason);
     }
   }
 
@@ -436,6 +449,7 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
     this.#connections.set(driven, connection);
     this.#drivenOf.set(connection, driven);
     this.#routes.add(driven, connectionId);
+    this.#observer.onStarted(driven);
     return driven;
   }
 
@@ -461,7 +475,10 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
     await this.#drains.wait(() => this.#connections.size === 0, drain, signal, clock);
     this.#isClosed = true;
     this.#closeNow([...this.#connections.keys()]);
-    for (const driven of [...this.#connections.keys()]) this.loop.remove(driven);
+    for (const driven of this.#connections.keys()) {
+      this.loop.remove(driven);
+      this.#observer.onGone(driven);
+    }
     this.#connections.clear();
     this.#routerTimer.clear();
     await this.#shard.leave();
@@ -479,8 +496,5 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
     }
   }
 }
-
-export type { EndpointConnectionConfig } from './endpoint-config.ts';
-export { ENDPOINT_OPTION_NAMES, type EndpointOptions } from './endpoint-options.ts';
 
 const OPTION_NAMES: ReadonlySet<string> = new Set(ENDPOINT_OPTION_NAMES);

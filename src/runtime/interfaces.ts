@@ -182,6 +182,11 @@ export class BoundInterface {
     return this.#binding.addresses;
   }
 
+  /** Whether datagrams to this address of ours come in on it. */
+  has(local: SocketAddress): boolean {
+    return this.#binding.has(local);
+  }
+
   /** Why it waits, or why one of several addresses is left out; null if all is well. */
   get error(): Error | null {
     return this.#binding.error;

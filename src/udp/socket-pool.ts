@@ -5,7 +5,7 @@
 import { quicError } from '../errors.ts';
 import { addressKey, isUnspecified, type SocketAddress } from '../util/address.ts';
 import type { Clock, Timer } from '../util/clock.ts';
-import type { DatagramSocket, SocketFactory, SocketOptions } from './socket.ts';
+import type { DatagramSocket, SocketCounters, SocketFactory, SocketOptions } from './socket.ts';
 
 /** Options for each of the sockets. */
 export type BindOptions = Pick<SocketOptions, 'reusePort' | 'receiveBufferSize' | 'sendBufferSize'>;
@@ -30,6 +30,8 @@ export class SocketPool {
   readonly #timer: Timer;
   #lastAddress: SocketAddress | null = null;
   #lastSocket: DatagramSocket | null = null;
+  /** What closed sockets counted. */
+  readonly #gone: SocketTotals = { ...NO_TOTALS };
   #isReferenced = true;
   #isClosed = false;
 
@@ -94,6 +96,13 @@ export class SocketPool {
     await Promise.allSettled(this.#opening.values());
     for (const shared of [...this.#shared.values()]) void this.#closeNow(shared);
     await Promise.all(this.#closing.values());
+  }
+
+  /** What all sockets counted, also those that are closed. */
+  get totals(): SocketTotals {
+    const totals: SocketTotals = { ...this.#gone, open: this.#shared.size };
+    for (const { socket } of this.#shared.values()) addTotals(totals, socket.counters);
+    return totals;
   }
 
   /** Those with users: datagrams that arrive there may begin something. */
@@ -168,11 +177,53 @@ export class SocketPool {
     this.#leaving.delete(shared);
     this.#shared.delete(key);
     this.#lastAddress = null;
+    addTotals(this.#gone, shared.socket.counters);
     const closing = shared.socket.close().finally(() => this.#closing.delete(key));
     this.#closing.set(key, closing);
     return closing;
   }
 }
+
+/** Of all sockets, also of those that are closed. */
+export interface SocketTotals {
+  /** Sockets that are open. */
+  open: number;
+  sentDatagrams: number;
+  sentBytes: number;
+  receivedDatagrams: number;
+  receivedBytes: number;
+  /** Datagrams that the system refused to send. */
+  sendErrors: number;
+  /** Errors that the system reported in place of a datagram. */
+  receiveErrors: number;
+  /** Sends that had to wait because the queue was full. */
+  queueFull: number;
+}
+
+function addTotals(totals: SocketTotals, counters: SocketCounters): void {
+  for (const name of SUMMED) totals[name] += counters[name];
+}
+
+const NO_TOTALS: SocketTotals = {
+  open: 0,
+  sentDatagrams: 0,
+  sentBytes: 0,
+  receivedDatagrams: 0,
+  receivedBytes: 0,
+  sendErrors: 0,
+  receiveErrors: 0,
+  queueFull: 0,
+};
+
+const SUMMED = [
+  'sentDatagrams',
+  'sentBytes',
+  'receivedDatagrams',
+  'receivedBytes',
+  'sendErrors',
+  'receiveErrors',
+  'queueFull',
+] as const;
 
 interface SharedSocket {
   readonly socket: DatagramSocket;

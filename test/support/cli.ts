@@ -20,6 +20,8 @@ export interface RunningCli {
   readonly result: Promise<CliResult>;
   /** Waits until stdout matches. */
   saw(pattern: RegExp): Promise<RegExpExecArray>;
+  /** … until stderr does. */
+  said(pattern: RegExp): Promise<RegExpExecArray>;
 }
 
 export interface CliOptions {
@@ -45,7 +47,10 @@ export function startCli(args: readonly string[], options: CliOptions = {}): Run
     out.push(chunk);
     for (const watcher of watchers) watcher();
   });
-  child.stderr.on('data', (chunk: Buffer) => err.push(chunk));
+  child.stderr.on('data', (chunk: Buffer) => {
+    err.push(chunk);
+    for (const watcher of watchers) watcher();
+  });
   const result = new Promise<CliResult>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code, signal) => {
@@ -54,10 +59,10 @@ export function startCli(args: readonly string[], options: CliOptions = {}): Run
       resolve({ code, signal, stdout: stdoutBytes.toString(), stdoutBytes, stderr });
     });
   });
-  const saw = (pattern: RegExp) =>
+  const seenIn = (chunks: Buffer[]) => (pattern: RegExp) =>
     new Promise<RegExpExecArray>((resolve, reject) => {
       const look = () => {
-        const match = pattern.exec(Buffer.concat(out).toString());
+        const match = pattern.exec(Buffer.concat(chunks).toString());
         if (match === null) return;
         watchers.delete(look);
         resolve(match);
@@ -68,7 +73,7 @@ export function startCli(args: readonly string[], options: CliOptions = {}): Run
         reject(new Error(`The program ended without saying ${pattern}:\n${stdout}${stderr}`));
       });
     });
-  return { child, result, saw };
+  return { child, result, saw: seenIn(out), said: seenIn(err) };
 }
 
 /** A running `serve` or `perf server`. */

@@ -3,6 +3,7 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { formatAddress, type QuicConnection, type SocketAddress } from '../../index.ts';
+import { watchCertificate } from '../certificate-watch.ts';
 import { ECHO_ALPN, serveEcho } from '../echo.ts';
 import { oneLine } from '../errors.ts';
 import { HQ_ALPN } from '../hq/client.ts';
@@ -10,15 +11,18 @@ import { type HqRequest, serveHq } from '../hq/server.ts';
 import { StaticFolder } from '../hq/static-folder.ts';
 import { DEFAULT_PORT } from '../hq/url.ts';
 import { aborted, interrupt } from '../interrupt.ts';
+import { type MetricsPlace, type MetricsServer, startMetrics } from '../metrics-server.ts';
 import { formatBytes, paint, print, printRows } from '../output.ts';
 import { packageRoot } from '../package-root.ts';
 import { type ServerIdentity, serverIdentity } from '../server-identity.ts';
 import { addServerOptions, type ServerOptions } from '../server-options.ts';
 import { type Servers, startServers } from '../servers.ts';
 import { addSharedOptions, openShared, type Shared, type SharedOptions } from '../shared-options.ts';
+import { parsePlace } from '../values.ts';
 
 interface ServeOptions extends ServerOptions, SharedOptions {
   quiet?: boolean;
+  metrics?: MetricsPlace;
 }
 
 export function serveCommand(): Command {
@@ -26,6 +30,7 @@ export function serveCommand(): Command {
     .description('serve the files of a folder (hq-interop: HTTP/0.9 over QUIC) and echo')
     .argument('[folder]', 'the folder; default a small demo');
   return addSharedOptions(addServerOptions(command))
+    .option('--metrics <[address:]port>', 'answer scrapes of Prometheus there, at /metrics', parsePlace)
     .option('-q, --quiet', 'do not print a line for each request')
     .action(serve);
 }
@@ -46,12 +51,17 @@ async function serve(folder: string | undefined, options: ServeOptions): Promise
       shared: shared.options,
       onConnection: (connection) => void serveConnection(connection, files, options.quiet === true),
     });
+    const certificate = watchCertificate(options, (renewed) => servers.replaceIdentity(renewed));
+    let metrics: MetricsServer | null = null;
     try {
-      announce(servers, files, identity);
+      if (options.metrics !== undefined)
+        metrics = await startMetrics(options.metrics, () => servers.metrics());
+      announce(servers, files, identity, metrics);
       await aborted(stop.signal);
       print('closing');
     } finally {
-      await servers.close();
+      certificate.close();
+      await Promise.all([servers.close(), metrics?.close()]);
     }
   } finally {
     shared?.close();
@@ -87,13 +97,19 @@ function outcome(code: HqRequest['code'], bytes: number): string {
   return code === 0 ? formatBytes(bytes) : paint('red', String(code));
 }
 
-function announce(servers: Servers, files: StaticFolder, identity: ServerIdentity): void {
+function announce(
+  servers: Servers,
+  files: StaticFolder,
+  identity: ServerIdentity,
+  metrics: MetricsServer | null,
+): void {
   const { development } = identity;
   const rows: [string, string][] = servers.addresses.map((address) => [
     'listening on',
     paint('bold', `${formatAddress(address)} (UDP)`),
   ]);
   rows.push(['protocols', `${HQ_ALPN}, ${ECHO_ALPN}`], ['folder', files.root]);
+  if (metrics !== null) rows.push(['metrics', metrics.url]);
   if (development !== null) {
     rows.push(['certificate', `${development.certFile}${development.renewed ? ' (made now)' : ''}`]);
   }
