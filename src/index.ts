@@ -23,6 +23,7 @@ export { IncomingConnection, type IncomingHandler } from './listener/incoming-co
 export type { ListenOptions } from './listener/listen-options.ts';
 export { QuicListener, type ServersByName, type StartOptions } from './listener/listener.ts';
 export type { ListenerState } from './listener/listener-state.ts';
+export { type NamedListenerInfo, NamedListeners, namedListeners } from './listener/named-listeners.ts';
 export { VirtualServer } from './listener/server.ts';
 export type { IdentityOptions } from './listener/server-identity.ts';
 export type { ServerInterface } from './listener/server-interfaces.ts';

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { seededRandom } from '../../src/crypto/random.ts';
 import type { QuicConnection } from '../../src/index.ts';
-import { ForgedInitials } from '../support/forged-initials.ts';
 import { heapUsed } from '../support/attack.ts';
+import { ForgedInitials } from '../support/forged-initials.ts';
 import { ListenerStage } from '../support/listener-stage.ts';
 
 const FLOOD = 20_000;
