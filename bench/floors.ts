@@ -45,6 +45,13 @@ export const FLOORS: readonly Floor[] = [
     measure: (m) => costOver(m, 'quiche', 'quayside-chacha'),
   },
   {
+    name: 'portable ChaCha20-Poly1305, cost of the limit of the path / ours',
+    bound: 'at least',
+    value: 0.5,
+    measure: (m) =>
+      worse((direction) => ratio(m.cpu('download', 'limit-wasm'), m.cpu(direction, 'quayside-chacha'))),
+  },
+  {
     name: 'with the addon, cost of quinn / ours',
     bound: 'at least',
     value: 0.5,
@@ -105,6 +112,32 @@ export const FLOORS: readonly Floor[] = [
     bound: 'at most',
     value: 1.3,
     measure: (m) => ratio(m.cpu('idle-beside', 'quayside'), m.cpu('download', 'quayside')),
+  },
+  {
+    name: 'handshake over hand-over, CPU of a server of two threads / of one',
+    bound: 'at most',
+    value: 1.1,
+    measure: (m) =>
+      ratio(m.of('workers', 'workers-2-portable', 'server'), m.of('workers', 'workers-1-portable', 'server')),
+  },
+  {
+    name: 'handshake with the addon, CPU of a server of two threads / of one',
+    bound: 'at most',
+    value: 1.1,
+    measure: (m) =>
+      ratio(m.of('workers', 'workers-2-native', 'server'), m.of('workers', 'workers-1-native', 'server')),
+  },
+  {
+    name: 'connections that the less busy of two threads got, %, by hand-over',
+    bound: 'at least',
+    value: 45,
+    measure: (m) => m.of('workers', 'workers-2-portable', 'least'),
+  },
+  {
+    name: 'connections that the less busy of two threads got, %, by the kernel',
+    bound: 'at least',
+    value: 45,
+    measure: (m) => m.of('workers', 'workers-2-native', 'least'),
   },
   {
     name: 'goodput ours / @matrixai/quic',

@@ -1,5 +1,6 @@
 /** What is measured, the same for every subject: a server and a client process of their own for each measurement. */
 import { measureJoinedPath } from './limits/joined-path.ts';
+import type { PathName } from './limits/path-socket.ts';
 import type { MeasuredProcess } from './process.ts';
 
 export interface Pair {
@@ -34,7 +35,7 @@ export interface Measurement {
   readonly rounds?: number;
   run(pair: Pair, amounts: Amounts): Promise<Readonly<Record<string, number>>>;
   /** The same for a limit of the path. */
-  limit?(amounts: Amounts): Promise<Readonly<Record<string, number>>>;
+  limit?(amounts: Amounts, path: PathName): Promise<Readonly<Record<string, number>>>;
 }
 
 const SPEED: Figure = { name: 'speed', unit: 'Mbit/s', isLessBetter: false };
@@ -55,8 +56,8 @@ export const MEASUREMENTS: readonly Measurement[] = [
     title: 'One stream of one connection, server to client',
     figures: [SPEED, ...cpu('s/GB')],
     run: (pair, { bytes }) => transfer(pair, 'download', bytes),
-    limit: async ({ bytes }) => {
-      const { mbps, senderCpuPerGB, receiverCpuPerGB } = await measureJoinedPath({ bytes });
+    limit: async ({ bytes }, path) => {
+      const { mbps, senderCpuPerGB, receiverCpuPerGB } = await measureJoinedPath({ bytes, path });
       return { speed: mbps, server: senderCpuPerGB, client: receiverCpuPerGB };
     },
   },
@@ -80,6 +81,21 @@ export const MEASUREMENTS: readonly Measurement[] = [
     title: 'Resumed handshakes',
     figures: [RATE, ...cpu('ms each')],
     run: (pair, { handshakes }) => shakeHands(pair, handshakes, 'resumed'),
+  },
+  {
+    name: 'workers',
+    words: ['handshakes'],
+    title: 'Full handshakes with worker threads, and what part of them the least busy thread got',
+    figures: [RATE, ...cpu('ms each'), { name: 'least', unit: '%, least busy', isLessBetter: false }],
+    run: async (pair, { handshakes }) => {
+      // Every thread has to become warm.
+      await pair.client.ask(`handshakes ${handshakes * 2} full`);
+      const before = await shares(pair);
+      const figures = await shakeHands(pair, handshakes * 2, 'full');
+      const gained = (await shares(pair)).map((accepted, thread) => accepted - before[thread]);
+      const all = gained.reduce((sum, accepted) => sum + accepted, 0);
+      return { ...figures, least: (Math.min(...gained) / all) * 100 };
+    },
   },
   {
     name: 'requests-1',
@@ -168,7 +184,12 @@ export const MEASUREMENTS: readonly Measurement[] = [
 ];
 
 /** What only this library is asked. */
-export const OURS_ONLY: ReadonlySet<string> = new Set(['open-streams', 'idle-beside', 'stream-memory']);
+export const OURS_ONLY: ReadonlySet<string> = new Set([
+  'workers',
+  'open-streams',
+  'idle-beside',
+  'stream-memory',
+]);
 
 /** After a warm-up of a quarter of the bytes that does not count. */
 async function transfer(pair: Pair, kind: 'download' | 'upload', bytes: number) {
@@ -182,6 +203,11 @@ async function shakeHands(pair: Pair, count: number, kind: 'full' | 'resumed') {
   await pair.client.ask(`handshakes ${Math.ceil(count / 4)} ${kind}`);
   const { seconds, server, client } = await costOf(pair, `handshakes ${count} ${kind}`);
   return { rate: count / seconds, server: (server * 1000) / count, client: (client * 1000) / count };
+}
+
+/** Connections that each worker thread has taken so far. */
+async function shares({ server }: Pair): Promise<readonly number[]> {
+  return (await server.ask<{ accepted: readonly number[] }>('shares')).accepted;
 }
 
 async function request(pair: Pair, connections: number, count: number) {

@@ -56,7 +56,7 @@ export async function run(options: RunOptions, files: BenchFiles, progress: Prog
       const amounts = scale(options.amounts, subject);
       const values =
         subject.kind === 'limit'
-          ? await measurement.limit?.(amounts)
+          ? await measurement.limit?.(amounts, subject.path ?? 'node')
           : await measureOnce(
               measurement,
               subject,

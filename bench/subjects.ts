@@ -1,8 +1,9 @@
 /** Whom the bench measures: this library in its variants, the peers, and the limits of the path under them. */
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { nativeState } from '../src/runtime/native.ts';
 import { buildPeer, type PeerKind, type PeerPlace } from '../test/interop/peers/build.ts';
+import type { PathName } from './limits/path-socket.ts';
 
 export interface Subject {
   /** The word that chooses it on the command line. */
@@ -11,6 +12,8 @@ export interface Subject {
   readonly kind: 'limit' | 'ours' | 'peer';
   /** The program and its first arguments, or why it cannot be had. Not for limits. */
   readonly command?: () => Promise<readonly string[]>;
+  /** Of limits: which one. */
+  readonly path?: PathName;
   /** The last argument of both of its ends. */
   readonly variant?: string;
   readonly environment?: NodeJS.ProcessEnv;
@@ -27,9 +30,26 @@ export interface Subject {
 export const SUBJECTS: readonly Subject[] = [
   {
     name: 'limit',
-    title: 'limit of dgram and node:crypto',
+    title: 'limit of dgram and AES-GCM of node:crypto',
     kind: 'limit',
+    path: 'node',
     only: ['download'],
+  },
+  {
+    name: 'limit-wasm',
+    title: 'limit of dgram and ChaCha20 of WebAssembly',
+    kind: 'limit',
+    path: 'wasm',
+    only: ['download'],
+  },
+  {
+    name: 'limit-native',
+    title: "limit of the addon's sockets and AES-GCM",
+    kind: 'limit',
+    path: 'native',
+    command: native,
+    only: ['download'],
+    bytes: 6,
   },
   {
     name: 'quayside',
@@ -52,15 +72,13 @@ export const SUBJECTS: readonly Subject[] = [
     name: 'quayside-native',
     title: 'quayside with its addon',
     kind: 'ours',
-    command: async () => {
-      if (!existsSync(join(process.cwd(), 'build', 'native', 'quayside.node')))
-        throw new Error('the addon is not built');
-      return node('quayside');
-    },
+    command: native,
     variant: 'TLS_AES_128_GCM_SHA256',
     not: ['open-streams', 'idle-beside', 'stream-memory'],
     bytes: 3,
   },
+  ...workers('portable', '0'),
+  ...workers('native', '1'),
   {
     name: 'quinn',
     title: 'quinn 0.9 (Rust)',
@@ -99,12 +117,34 @@ export const SUBJECTS: readonly Subject[] = [
 ];
 
 export function takesPart(subject: Subject, measurement: string): boolean {
+  // Threads are compared with each other.
+  if (measurement === 'workers' && subject.only === undefined) return false;
   return subject.only?.includes(measurement) ?? !subject.not?.includes(measurement);
 }
 
 async function node(program: string): Promise<readonly string[]> {
   const file = fileURLToPath(new URL(`peers/${program}${import.meta.url.slice(-3)}`, import.meta.url));
   return [process.execPath, '--enable-source-maps', '--expose-gc', file];
+}
+
+/** One worker thread and two: what a second one changes. */
+function workers(path: 'portable' | 'native', setting: string): Subject[] {
+  return [1, 2].map((count) => ({
+    name: `workers-${count}-${path}`,
+    title: `${count === 1 ? 'one worker thread' : 'two worker threads'}, ${path === 'native' ? 'with the addon' : 'hand-over'}`,
+    kind: 'ours',
+    command: path === 'native' ? native : () => node('quayside'),
+    variant: `TLS_AES_128_GCM_SHA256/${count}`,
+    environment: { QUAYSIDE_NATIVE: setting },
+    only: ['workers'],
+  }));
+}
+
+/** Throws why the addon cannot be used. */
+async function native(): Promise<readonly string[]> {
+  const { addon, sockets, reason, socketReason } = nativeState();
+  if (addon === null || sockets === null) throw new Error(reason || socketReason);
+  return node('quayside');
 }
 
 async function foreign(kind: PeerKind): Promise<readonly string[]> {

@@ -1,19 +1,19 @@
 /**
- * The limit of the portable path: what two processes reach over `dgram` and `node:crypto` with no protocol at all. What a
+ * The limit of a path: what two processes reach over its sockets and its packet protection with no protocol at all. What a
  * QUIC connection costs above this is ours.
  *
  * The sender builds 1452-byte packets (header, frame header, copied payload), seals and masks them; the receiver unmasks
  * and opens. In flight are 1.5 MB at most, acknowledged once per loop turn; bursts are bounded and go on with
  * setImmediate. No loss recovery: what the kernel drops does not count, and a stall reopens the window.
  *
- * `node bench/limits/joined-path.ts [megabytes] [runs]` prints one JSON line per run (Node 24; on Node 20 the compiled file).
+ * `node bench/limits/joined-path.ts [megabytes] [runs] [path]` prints one JSON line per run (Node 24; on Node 20 the compiled
+ * file). Paths: `node` (dgram, AES-128-GCM of node:crypto), `wasm` (dgram, ChaCha20-Poly1305 of WebAssembly), `native` (the
+ * addon's sockets and AES-128-GCM).
  */
 
 import { type ChildProcess, fork } from 'node:child_process';
-import { createSocket, type Socket } from 'node:dgram';
-import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { nodeProvider } from '../../src/crypto/node-provider.ts';
+import { openPath, PACKET_SIZE, type PathName, type PathSocket } from './path-socket.ts';
 
 /** Speed over payload bytes, and CPU seconds (all threads of the process) per 10^9 of them. */
 export interface JoinedPath {
@@ -23,15 +23,19 @@ export interface JoinedPath {
 }
 
 /** Moves `bytes` of payload, and a warm-up before them that does not count, between two fresh processes. */
-export async function measureJoinedPath({ bytes }: { readonly bytes: number }): Promise<JoinedPath> {
+export async function measureJoinedPath(options: {
+  readonly bytes: number;
+  readonly path: PathName;
+}): Promise<JoinedPath> {
+  const { bytes, path } = options;
   const file = fileURLToPath(import.meta.url);
   const warmUpPackets = Math.ceil(Math.min(bytes / 4, WARM_UP_BYTES) / PAYLOAD_LENGTH);
   const packets = Math.ceil(bytes / PAYLOAD_LENGTH);
-  const receiver = fork(file, ['receiver', String(packets), String(warmUpPackets)]);
+  const receiver = fork(file, ['receiver', path, String(packets), String(warmUpPackets)]);
   let sender: ChildProcess | null = null;
   try {
     const { port } = (await message(receiver)) as { port: number };
-    sender = fork(file, ['sender', String(port), String(warmUpPackets)]);
+    sender = fork(file, ['sender', path, String(port), String(warmUpPackets)]);
     const [received, sent] = (await Promise.all([message(receiver), message(sender)])) as [Received, Sent];
     const gigabytes = (packets * PAYLOAD_LENGTH) / 1e9;
     return {
@@ -56,7 +60,6 @@ interface Sent {
   readonly cpuSeconds: number;
 }
 
-const PACKET_SIZE = 1452;
 /** Form bits, an 8-byte connection id, a 4-byte packet number. */
 const PACKET_NUMBER_OFFSET = 9;
 const HEADER_LENGTH = 13;
@@ -71,9 +74,9 @@ const STALL_MS = 200;
 const WARM_UP_BYTES = 30e6;
 const DONE = 1;
 
-async function receive(packets: number, warmUpPackets: number): Promise<void> {
-  const opener = nodeProvider.opener('aes-128-gcm', KEY, IV, KEY);
-  const socket = await boundSocket();
+async function receive(path: PathName, packets: number, warmUpPackets: number): Promise<void> {
+  const { provider, aead, key, bind } = openPath(path);
+  const opener = provider.opener(aead, key, IV, key);
   const acknowledgement = new Uint8Array(5);
   const view = new DataView(acknowledgement.buffer);
   let received = 0;
@@ -81,11 +84,7 @@ async function receive(packets: number, warmUpPackets: number): Promise<void> {
   let startCpu: NodeJS.CpuUsage = process.cpuUsage();
   let senderPort = 0;
   let scheduled = false;
-  const acknowledge = (): void => {
-    scheduled = false;
-    socket.send(acknowledgement, senderPort, HOST);
-  };
-  socket.on('message', (datagram, { port }) => {
+  const socket: PathSocket = await bind((datagram, port) => {
     opener.unmask(datagram, 0, PACKET_NUMBER_OFFSET);
     const packetNumber = readPacketNumber(datagram);
     if (!opener.open(datagram, 0, HEADER_LENGTH, datagram.length, packetNumber))
@@ -108,32 +107,50 @@ async function receive(packets: number, warmUpPackets: number): Promise<void> {
       setImmediate(acknowledge);
     }
   });
-  process.send?.({ port: socket.address().port });
+  const acknowledge = (): void => {
+    scheduled = false;
+    socket.send(acknowledgement, 0, acknowledgement.length, senderPort);
+  };
+  endWithParent();
+  process.send?.({ port: socket.port });
 }
 
-async function send(port: number, warmUpPackets: number): Promise<void> {
-  const sealer = nodeProvider.sealer('aes-128-gcm', KEY, IV, KEY);
-  const socket = await boundSocket();
-  socket.connect(port, HOST);
-  await once(socket, 'connect');
+async function send(path: PathName, port: number, warmUpPackets: number): Promise<void> {
+  const { provider, aead, key, bind } = openPath(path);
+  const sealer = provider.sealer(aead, key, IV, key);
   const source = new Uint8Array(1 << 20).fill(0x6d);
   // A slot is free again when its packet was acknowledged, so the kernel has copied it by then.
-  const slots = Array.from({ length: WINDOW_PACKETS }, () => Buffer.alloc(PACKET_SIZE));
+  const slots = Buffer.alloc(WINDOW_PACKETS * PACKET_SIZE);
   let next = 0;
   let acknowledged = 0;
   let startCpu: NodeJS.CpuUsage = process.cpuUsage();
   let done = false;
   let scheduled = false;
+  const socket: PathSocket = await bind((datagram) => {
+    if (done) return;
+    const view = new DataView(datagram.buffer, datagram.byteOffset);
+    acknowledged = Math.max(acknowledged, view.getUint32(0) + 1);
+    stall.refresh();
+    if (datagram[4] === DONE) {
+      done = true;
+      clearTimeout(stall);
+      process.send?.({ packets: next - warmUpPackets, cpuSeconds: cpuSecondsSince(startCpu) });
+    }
+    schedule();
+  });
   const burst = (): void => {
     scheduled = false;
-    for (let i = 0; i < BURST_PACKETS && next - acknowledged < WINDOW_PACKETS; i++) {
+    // The slots of a burst lie in a row, so that a path that can may send them as one.
+    const first = next % WINDOW_PACKETS;
+    const room = Math.min(BURST_PACKETS, WINDOW_PACKETS - (next - acknowledged), WINDOW_PACKETS - first);
+    for (let i = 0; i < room; i++) {
       if (next === warmUpPackets) startCpu = process.cpuUsage();
-      const packet = slots[next % WINDOW_PACKETS];
+      const packet = slots.subarray((first + i) * PACKET_SIZE, (first + i + 1) * PACKET_SIZE);
       buildPacket(packet, next, source);
       sealer.seal(packet, 0, PACKET_NUMBER_OFFSET, HEADER_LENGTH, PAYLOAD_END, next);
-      socket.send(packet);
       next++;
     }
+    if (room > 0) socket.send(slots, first * PACKET_SIZE, room * PACKET_SIZE, port);
     if (next - acknowledged < WINDOW_PACKETS) schedule();
   };
   const schedule = (): void => {
@@ -146,17 +163,7 @@ async function send(port: number, warmUpPackets: number): Promise<void> {
     stall.refresh();
     schedule();
   }, STALL_MS);
-  socket.on('message', (datagram) => {
-    if (done) return;
-    acknowledged = Math.max(acknowledged, datagram.readUInt32BE(0) + 1);
-    stall.refresh();
-    if (datagram[4] === DONE) {
-      done = true;
-      clearTimeout(stall);
-      process.send?.({ packets: next - warmUpPackets, cpuSeconds: cpuSecondsSince(startCpu) });
-    }
-    schedule();
-  });
+  endWithParent();
   schedule();
 }
 
@@ -178,16 +185,9 @@ function readPacketNumber(packet: Uint8Array): number {
   return ((packet[at] << 24) | (packet[at + 1] << 16) | (packet[at + 2] << 8) | packet[at + 3]) >>> 0;
 }
 
-async function boundSocket(): Promise<Socket> {
-  const socket = createSocket('udp4');
-  socket.bind(0, HOST);
-  await once(socket, 'listening');
-  // The kernel cuts this to its limit silently.
-  socket.setRecvBufferSize(4 << 20);
-  socket.setSendBufferSize(4 << 20);
-  // The parent ends both sides by closing the channel.
+/** The parent ends both sides by closing the channel. */
+function endWithParent(): void {
   process.once('disconnect', () => process.exit());
-  return socket;
 }
 
 /** The next message of a child, or an error if it ends first. */
@@ -203,17 +203,15 @@ function cpuSecondsSince(start: NodeJS.CpuUsage): number {
   return (user + system) / 1e6;
 }
 
-const HOST = '127.0.0.1';
-const KEY = new Uint8Array(16).fill(3);
 const IV = new Uint8Array(12).fill(4);
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const [role, first, second] = process.argv.slice(2);
-  if (role === 'receiver') await receive(Number(first), Number(second));
-  else if (role === 'sender') await send(Number(first), Number(second));
+  const [role, first, second, third] = process.argv.slice(2);
+  if (role === 'receiver') await receive(first as PathName, Number(second), Number(third));
+  else if (role === 'sender') await send(first as PathName, Number(second), Number(third));
   else {
     const bytes = Number(role ?? 300) * 1e6;
     for (let run = 0; run < Number(first ?? 3); run++)
-      console.log(JSON.stringify(await measureJoinedPath({ bytes })));
+      console.log(JSON.stringify(await measureJoinedPath({ bytes, path: (second ?? 'node') as PathName })));
   }
 }

@@ -42,9 +42,14 @@ export interface ServerFiles {
   readonly key: string;
 }
 
-/** A program with both ends: `serve` gives the port. */
+export interface ServerEnd {
+  readonly port: number;
+  /** Tasks beyond those of all programs, by name. */
+  readonly tasks?: Readonly<Record<string, () => object>>;
+}
+
 export interface BenchProgram {
-  serve(files: ServerFiles, variant: string): Promise<number>;
+  serve(files: ServerFiles, variant: string): Promise<ServerEnd>;
   connect(port: number, ca: string, variant: string): ClientEnd | Promise<ClientEnd>;
 }
 
@@ -59,8 +64,9 @@ const DATAGRAM_STALL = 100;
 export async function play(program: BenchProgram): Promise<void> {
   const [role, first, second, variant = ''] = process.argv.slice(2);
   if (role === 'server') {
-    const port = await program.serve({ cert: first, key: second }, variant);
-    obey({}, { port });
+    const { port, tasks = {} } = await program.serve({ cert: first, key: second }, variant);
+    const own = Object.entries(tasks).map(([name, task]): [string, Task] => [name, async () => task()]);
+    obey(Object.fromEntries(own), { port });
   } else {
     const client = await program.connect(Number(first), second, variant);
     obey(clientTasks(client), { ready: true });
@@ -100,7 +106,7 @@ export function mustBe(received: number, wanted: number): void {
   if (received !== wanted) throw new Error(`received ${received} bytes instead of ${wanted}`);
 }
 
-type Task = (...words: string[]) => Promise<Readonly<Record<string, number>>>;
+type Task = (...words: string[]) => Promise<object>;
 
 function clientTasks(client: ClientEnd): Record<string, Task> {
   const kept: BenchConnection[] = [];

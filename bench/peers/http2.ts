@@ -11,7 +11,15 @@ import {
 } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { type BenchConnection, blocks, type ClientEnd, mustBe, play, type ServerFiles } from './end.ts';
+import {
+  type BenchConnection,
+  blocks,
+  type ClientEnd,
+  mustBe,
+  play,
+  type ServerEnd,
+  type ServerFiles,
+} from './end.ts';
 
 const STREAM_WINDOW = 16 * 1024 * 1024;
 const CONNECTION_WINDOW = 24 * 1024 * 1024;
@@ -21,7 +29,7 @@ const COMMON = {
   settings: { initialWindowSize: STREAM_WINDOW },
 } as const;
 
-async function serve({ cert, key }: ServerFiles): Promise<number> {
+async function serve({ cert, key }: ServerFiles): Promise<ServerEnd> {
   const server = createSecureServer({ ...COMMON, cert: readFileSync(cert), key: readFileSync(key) });
   server.on('session', (session) => session.setLocalWindowSize(CONNECTION_WINDOW));
   server.on(
@@ -30,7 +38,7 @@ async function serve({ cert, key }: ServerFiles): Promise<number> {
   );
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  return (server.address() as AddressInfo).port;
+  return { port: (server.address() as AddressInfo).port };
 }
 
 async function answer(stream: ServerHttp2Stream, down: number): Promise<void> {

@@ -11,13 +11,14 @@ import {
   head,
   mustBe,
   play,
+  type ServerEnd,
   type ServerFiles,
 } from './end.ts';
 
 const logger = new Logger('bench', LogLevel.ERROR);
 const config = { verifyPeer: false, applicationProtos: ['bench'], maxIdleTimeout: 120_000 };
 
-async function serve({ cert, key }: ServerFiles): Promise<number> {
+async function serve({ cert, key }: ServerFiles): Promise<ServerEnd> {
   const { subtle } = webcrypto;
   const algorithm = { name: 'HMAC', hash: 'SHA-256' };
   const hmac = (raw: ArrayBuffer) => subtle.importKey('raw', raw, algorithm, true, ['sign', 'verify']);
@@ -39,7 +40,7 @@ async function serve({ cert, key }: ServerFiles): Promise<number> {
     });
   });
   await server.start({ host: '127.0.0.1', port: 0 });
-  return server.port;
+  return { port: server.port };
 }
 
 async function answer(stream: QUICStream): Promise<void> {

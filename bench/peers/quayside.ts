@@ -1,4 +1,4 @@
-/** This library, as its users drive it. The variant is the name of the TLS cipher suite. */
+/** This library, as its users drive it. The variant is the name of the TLS cipher suite, and `/N` for N worker threads. */
 import { readFileSync } from 'node:fs';
 import {
   type ConnectOptions,
@@ -8,7 +8,8 @@ import {
   QuicEndpoint,
   type QuicStream,
 } from '../../src/index.ts';
-import { type BenchConnection, blocks, HeadReader, head, mustBe, play, type ServerFiles } from './end.ts';
+import { type BenchConnection, blocks, head, mustBe, play, type ServerEnd, type ServerFiles } from './end.ts';
+import answerAll from './quayside-server.ts';
 
 /** As with all peers: 24 MiB for a connection, 16 MiB for a stream. */
 const WINDOWS = {
@@ -19,40 +20,31 @@ const WINDOWS = {
   datagrams: true,
 };
 
-async function serve({ cert, key }: ServerFiles, cipher: string): Promise<number> {
-  const listener = await listen({
+async function serve({ cert, key }: ServerFiles, variant: string): Promise<ServerEnd> {
+  const [cipher, workers] = variant.split('/');
+  const options = {
     address: '127.0.0.1',
     alpn: 'bench',
     cert: readFileSync(cert, 'utf8'),
     key: readFileSync(key, 'utf8'),
     ciphers: [cipher],
     ...WINDOWS,
-  });
+  };
+  if (workers !== undefined) {
+    const entry = new URL(`quayside-server${import.meta.url.slice(-3)}`, import.meta.url);
+    const threads = await listen({ ...options, workers: { entry, count: Number(workers) } });
+    const shares = () => ({ accepted: threads.workers.map(({ accepted }) => accepted) });
+    return { port: threads.port, tasks: { shares } };
+  }
+  const listener = await listen(options);
   void (async () => {
-    for await (const connection of listener) {
-      void answerStreams(connection).catch(() => {});
-      void echo(connection).catch(() => {});
-    }
+    for await (const connection of listener) answerAll(connection);
   })();
-  return listener.port;
+  return { port: listener.port };
 }
 
-async function answerStreams(connection: QuicConnection): Promise<void> {
-  for await (const stream of connection.incomingStreams()) void answer(stream).catch(() => {});
-}
-
-async function answer(stream: QuicStream): Promise<void> {
-  const request = new HeadReader();
-  for await (const chunk of stream) request.push(chunk);
-  for (const block of blocks(request.down)) await stream.write(block);
-  await stream.end();
-}
-
-async function echo(connection: QuicConnection): Promise<void> {
-  for await (const datagram of connection.datagrams) void connection.sendDatagram(datagram);
-}
-
-async function connectTo(port: number, caFile: string, cipher: string) {
+async function connectTo(port: number, caFile: string, variant: string) {
+  const [cipher] = variant.split('/');
   const ca = readFileSync(caFile, 'utf8');
   const endpoint = new QuicEndpoint();
   let session: Uint8Array | null = null;

@@ -15,6 +15,7 @@ import {
   head,
   mustBe,
   play,
+  type ServerEnd,
   type ServerFiles,
 } from './end.ts';
 
@@ -228,7 +229,7 @@ class Hub {
   }
 }
 
-async function serve({ cert, key }: ServerFiles): Promise<number> {
+async function serve({ cert, key }: ServerFiles): Promise<ServerEnd> {
   const config = makeConfig();
   config.loadCertChainFromPemFile(cert);
   config.loadPrivKeyFromPemFile(key);
@@ -258,7 +259,7 @@ async function serve({ cert, key }: ServerFiles): Promise<number> {
     return session;
   };
   await hub.bind();
-  return hub.local.port;
+  return { port: hub.local.port };
 }
 
 async function connect(port: number, ca: string): Promise<ClientEnd> {

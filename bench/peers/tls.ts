@@ -6,11 +6,20 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { type ConnectionOptions, connect as connectTls, createServer, type TLSSocket } from 'node:tls';
-import { type BenchConnection, blocks, type ClientEnd, head, mustBe, play, type ServerFiles } from './end.ts';
+import {
+  type BenchConnection,
+  blocks,
+  type ClientEnd,
+  head,
+  mustBe,
+  play,
+  type ServerEnd,
+  type ServerFiles,
+} from './end.ts';
 
 const COMMON = { minVersion: 'TLSv1.3', ciphers: 'TLS_AES_128_GCM_SHA256' } as const;
 
-async function serve({ cert, key }: ServerFiles): Promise<number> {
+async function serve({ cert, key }: ServerFiles): Promise<ServerEnd> {
   const server = createServer({ ...COMMON, cert: readFileSync(cert), key: readFileSync(key), noDelay: true });
   server.on('secureConnection', (socket) => {
     socket.on('error', () => {});
@@ -18,7 +27,7 @@ async function serve({ cert, key }: ServerFiles): Promise<number> {
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  return (server.address() as AddressInfo).port;
+  return { port: (server.address() as AddressInfo).port };
 }
 
 async function answer(socket: TLSSocket): Promise<void> {
