@@ -114,6 +114,20 @@ export const FLOORS: readonly Floor[] = [
     measure: (m) => ratio(m.cpu('idle-beside', 'quayside'), m.cpu('download', 'quayside')),
   },
   {
+    name: 'CPU of a packet whose ACK has 64 ranges / one',
+    bound: 'at most',
+    value: 1.3,
+    measure: (m) => {
+      const packet = combine((cost, bytes) => cost * bytes, m.of('download', 'quayside', 'server'), PACKET);
+      const more = combine(
+        (ranges, plain) => ranges - plain,
+        m.of('ack-ranges', 'quayside', 'ranges'),
+        m.of('ack-ranges', 'quayside', 'plain'),
+      );
+      return combine((a, b) => (a + b) / a, packet, more);
+    },
+  },
+  {
     name: 'handshake over hand-over, CPU of a server of two threads / of one',
     bound: 'at most',
     value: 1.1,
@@ -154,6 +168,9 @@ export function judge(medians: Medians): Verdict[] {
     return { name, bound, floor, aim, value, isMet };
   });
 }
+
+/** µs of a packet of 1452 bytes for each CPU s/GB. */
+const PACKET = 1.452;
 
 function ratio(a: number | null, b: number | null): number | null {
   return combine((x, y) => x / y, a, b);

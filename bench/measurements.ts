@@ -152,7 +152,7 @@ export const MEASUREMENTS: readonly Measurement[] = [
     title: 'A download while 10,000 streams are open beside it',
     figures: [SPEED, ...cpu('s/GB')],
     run: async (pair, { bytes }) => {
-      await pair.client.ask('open 10000');
+      await pair.client.ask('hold 10000');
       return transfer(pair, 'download', bytes);
     },
   },
@@ -166,6 +166,16 @@ export const MEASUREMENTS: readonly Measurement[] = [
       await pair.client.ask(`idle ${many}`);
       return transfer(pair, 'download', bytes);
     },
+  },
+  {
+    name: 'ack-ranges',
+    words: ['flat'],
+    title: 'What recovery costs per packet, with ACKs of one range and of 64',
+    figures: [
+      { name: 'ranges', unit: 'CPU µs, 64 ranges', isLessBetter: true },
+      { name: 'plain', unit: 'CPU µs, 1 range', isLessBetter: true },
+    ],
+    run: ({ client }) => client.ask('recovery 11'),
   },
   {
     name: 'stream-memory',
@@ -186,6 +196,7 @@ export const MEASUREMENTS: readonly Measurement[] = [
 /** What only this library is asked. */
 export const OURS_ONLY: ReadonlySet<string> = new Set([
   'workers',
+  'ack-ranges',
   'open-streams',
   'idle-beside',
   'stream-memory',

@@ -66,7 +66,7 @@ export const SUBJECTS: readonly Subject[] = [
     command: () => node('quayside'),
     variant: 'TLS_CHACHA20_POLY1305_SHA256',
     environment: { QUAYSIDE_NATIVE: '0' },
-    not: ['full', 'resumed', 'idle-memory', 'open-streams', 'idle-beside', 'stream-memory'],
+    not: ['full', 'resumed', 'idle-memory', 'open-streams', 'idle-beside', 'ack-ranges', 'stream-memory'],
   },
   {
     name: 'quayside-native',
@@ -74,7 +74,7 @@ export const SUBJECTS: readonly Subject[] = [
     kind: 'ours',
     command: native,
     variant: 'TLS_AES_128_GCM_SHA256',
-    not: ['open-streams', 'idle-beside', 'stream-memory'],
+    not: ['open-streams', 'idle-beside', 'ack-ranges', 'stream-memory'],
     bytes: 3,
   },
   ...workers('portable', '0'),

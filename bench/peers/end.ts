@@ -7,11 +7,12 @@
  *   memory                         { rss }: bytes resident after a collection
  *   download N, upload N           { seconds }: one stream of one connection, which is made by the first task
  *   handshakes N full|resumed      { seconds }: one after the other, each on a new connection that is closed at once
+ *   hold N                         { seconds }: opens N streams of that connection which stay open
  *   idle N                         { seconds }: makes connections until N are kept open
  *   requests CONNECTIONS N         { seconds, p50, p99 }: N streams of 100 bytes each way, one at a time on each
  *                                  connection; percentiles in ms
  *   datagrams N                    { seconds }: N datagrams of 1,000 bytes sent and echoed, 64 under way
- *   … and what a program adds (`open`, of quayside)
+ *   … and what a program adds
  *
  * A stream begins with 8 bytes, the number of bytes that the server is to send back once all of the stream came; a datagram
  * is sent back as it is.
@@ -22,6 +23,8 @@ import { createInterface } from 'node:readline';
 export interface BenchConnection {
   /** One stream: `up` bytes there (8 or more), then `down` bytes back. */
   exchange(up: number, down: number): Promise<void>;
+  /** Opens streams that stay open, until there are `count`, with one byte sent on each. */
+  hold?(count: number): Promise<void>;
   sendDatagram?(bytes: Uint8Array): void;
   /** Called with each datagram that comes. */
   onDatagram?: () => void;
@@ -34,7 +37,7 @@ export interface ClientEnd {
   /** Gets a session to resume. */
   prepareResumption?(): Promise<void>;
   /** Tasks beyond those of all programs, by name, with the numbers that follow it. */
-  readonly tasks?: Readonly<Record<string, (...amounts: number[]) => Promise<void>>>;
+  readonly tasks?: Readonly<Record<string, (...amounts: number[]) => Promise<object>>>;
 }
 
 export interface ServerFiles {
@@ -119,7 +122,7 @@ function clientTasks(client: ClientEnd): Record<string, Task> {
   };
   const own = Object.entries(client.tasks ?? {}).map(([name, task]): [string, Task] => [
     name,
-    (...words) => timed(() => task(...words.map(Number))),
+    (...words) => task(...words.map(Number)),
   ]);
   return {
     ...Object.fromEntries(own),
@@ -137,6 +140,10 @@ function clientTasks(client: ClientEnd): Record<string, Task> {
       return timed(async () => {
         for (let i = 0; i < Number(count); i++) await (await client.open(resumed)).close();
       });
+    },
+    hold: async (count) => {
+      const connection = await first();
+      return timed(async () => connection.hold?.(Number(count)));
     },
     idle: (count) => timed(() => keep(Number(count))),
     requests: async (connections, count) => {

@@ -8,6 +8,7 @@ import {
   QuicEndpoint,
   type QuicStream,
 } from '../../src/index.ts';
+import { costOfRanges } from '../micro/recovery-bulk.ts';
 import { type BenchConnection, blocks, head, mustBe, play, type ServerEnd, type ServerFiles } from './end.ts';
 import answerAll from './quayside-server.ts';
 
@@ -61,8 +62,6 @@ async function connectTo(port: number, caFile: string, variant: string) {
         ...options,
       },
     );
-  const held: QuicStream[] = [];
-  let holder: QuicConnection | null = null;
   return {
     open: async (resumed: boolean) =>
       new Connection(await open(resumed && session !== null ? { session } : {})),
@@ -79,21 +78,15 @@ async function connectTo(port: number, caFile: string, variant: string) {
       await connection.close();
     },
     tasks: {
-      /** Opens streams that stay open, one byte sent on each. */
-      open: async (count: number): Promise<void> => {
-        holder ??= await open();
-        while (held.length < count) {
-          const stream = await holder.createBidirectionalStream();
-          await stream.write(new Uint8Array(1));
-          held.push(stream);
-        }
-      },
+      /** What recovery costs per packet, without sockets. */
+      recovery: async (rounds: number): Promise<object> => costOfRanges(rounds),
     },
   };
 }
 
 class Connection implements BenchConnection {
   readonly #connection: QuicConnection;
+  readonly #held: QuicStream[] = [];
   #onDatagram: (() => void) | null = null;
 
   constructor(connection: QuicConnection) {
@@ -117,6 +110,14 @@ class Connection implements BenchConnection {
     let received = 0;
     for await (const chunk of stream) received += chunk.length;
     mustBe(received, down);
+  }
+
+  async hold(count: number): Promise<void> {
+    while (this.#held.length < count) {
+      const stream = await this.#connection.createBidirectionalStream();
+      await stream.write(new Uint8Array(1));
+      this.#held.push(stream);
+    }
   }
 
   async close(): Promise<void> {
