@@ -3,6 +3,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import { cidCommand } from './commands/cid.ts';
 import { devCertCommand } from './commands/dev-cert.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { getCommand } from './commands/get.ts';
 import { nativeCommand } from './commands/native.ts';
 import { perfCommand } from './commands/perf.ts';
@@ -42,6 +43,7 @@ function program(): Command {
     devCertCommand(),
     cidCommand(),
     qlogCommand(),
+    doctorCommand(),
     nativeCommand(),
   ];
   for (const command of commands) root.addCommand(command);

@@ -3,7 +3,7 @@
  * set up once. Owns the shape of that binding and the choice between it and `node:crypto`, AEAD by AEAD. The binding is
  * handed in; where it comes from is not known here.
  */
-import { nodeOpener, nodeSealer } from './node-aead.ts';
+import { nodeSealer } from './node-aead.ts';
 import { nodeProvider } from './node-provider.ts';
 import type { AeadName, CryptoProvider, Opener, Sealer } from './provider.ts';
 
@@ -39,15 +39,19 @@ export function nativeProvider(binding: PacketKeyBinding): CryptoProvider {
       return null;
     }
   };
-  return {
-    ...nodeProvider,
+  const own: Partial<CryptoProvider> = {
     name: works.length > 0 ? 'native' : nodeProvider.name,
     ...(works.includes('aes-128-gcm') && { cipherSuites: BY_COST }),
     sealer: (aead, key, iv, headerKey) =>
-      make(aead, true, key, iv, headerKey) ?? nodeSealer(aead, key, iv, headerKey),
+      make(aead, true, key, iv, headerKey) ?? nodeProvider.sealer(aead, key, iv, headerKey),
     opener: (aead, key, iv, headerKey) =>
-      make(aead, false, key, iv, headerKey) ?? nodeOpener(aead, key, iv, headerKey),
+      make(aead, false, key, iv, headerKey) ?? nodeProvider.opener(aead, key, iv, headerKey),
   };
+  // Descriptors, because what `node:crypto` prefers is found out only when somebody asks.
+  return Object.defineProperties({} as CryptoProvider, {
+    ...Object.getOwnPropertyDescriptors(nodeProvider),
+    ...Object.getOwnPropertyDescriptors(own),
+  });
 }
 
 /** Whether a sample packet comes out as `node:crypto` makes it, and opens again. */

@@ -395,6 +395,7 @@ function sourceFor(socket: UdpSocketBinding, remote: SocketAddress): string | nu
 function capabilitiesOf(features: number): SocketCapabilities {
   return {
     segments: features & FEATURES.gso ? MAX_SEGMENTS : 1,
+    joined: (features & FEATURES.gro) !== 0,
     ecn: (features & FEATURES.ecn) !== 0,
     packetInfo: (features & FEATURES.packetInfo) !== 0,
     dontFragment: (features & FEATURES.dontFragment) !== 0,

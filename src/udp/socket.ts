@@ -83,6 +83,8 @@ export type DatagramHandler = (
 export interface SocketCapabilities {
   /** Most datagrams that one `send` hands to the system in one call; 1 means that segments are sent one by one. */
   readonly segments: number;
+  /** Datagrams that came together are read in one call of the system. */
+  readonly joined?: boolean;
   /** ECN bits are set on sending and seen on receiving. */
   readonly ecn: boolean;
   /** A socket on a wildcard address learns and can choose the local address of each datagram. */
