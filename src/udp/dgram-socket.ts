@@ -43,6 +43,15 @@ class DgramSocket implements DatagramSocket {
 
   private readonly socket: Socket;
   private readonly freeSlots: SendSlot[] = [];
+  /** Of the sends that nothing is heard of. */
+  private quietSlot: SendSlot = this.newSlot();
+  /** Sends since the last one that was asked how it went. */
+  private unasked = ASK_EVERY;
+  private lastFailed = false;
+  /** The system did not take a datagram at once: those after it wait behind it. */
+  private isQueueing = false;
+  /** A quiet one that waits. */
+  private quietPending = 0;
   private readonly recentPeers: (SocketAddress | undefined)[] = [];
   private readonly errors: Error[] = [];
   private isBlocked = false;
@@ -95,13 +104,19 @@ class DgramSocket implements DatagramSocket {
    * A copy into a kept slot costs 0.2 µs of the 4 µs that a send costs; a fresh copy costs 1 to 2.
    */
   private sendOne(bytes: Uint8Array, start: number, length: number, to: SocketAddress): void {
-    const slot = this.freeSlots.pop() ?? new SendSlot((done, error) => this.sendDone(done, error));
+    const isReachable = this.remoteAddress === null || sameAddress(to, this.remoteAddress);
+    if (isReachable && !this.isQueueing && !this.lastFailed && ++this.unasked < ASK_EVERY) {
+      this.sendQuietly(bytes, start, length, to);
+      return;
+    }
+    this.unasked = 0;
+    const slot = this.freeSlots.pop() ?? this.newSlot();
     const view = slot.fill(bytes, start, length);
     this.pending++;
     try {
       if (this.remoteAddress === null) {
         this.socket.send(view, to.port, to.address, slot.done);
-      } else if (to === this.remoteAddress || sameAddress(to, this.remoteAddress)) {
+      } else if (isReachable) {
         this.socket.send(view, slot.done);
       } else {
         // A connected socket reaches nobody else: lost, like anything that the network does not carry.
@@ -114,20 +129,54 @@ class DgramSocket implements DatagramSocket {
   }
 
   /**
+   * A callback for each send costs 0.3 µs and its garbage (`npm run bench -- throughput quayside`). The system takes nearly
+   * every datagram at once, which the length of dgram's queue tells; and what is wrong with one is wrong with the next,
+   * which is asked. From the first that fails on all are, until one succeeds.
+   */
+  private sendQuietly(bytes: Uint8Array, start: number, length: number, to: SocketAddress): void {
+    const view = this.quietSlot.fill(bytes, start, length);
+    try {
+      if (this.remoteAddress === null) this.socket.send(view, to.port, to.address);
+      else this.socket.send(view);
+    } catch (error) {
+      process.nextTick(() => this.sendFailed(error as Error));
+      return;
+    }
+    this.counters.sentDatagrams++;
+    this.counters.sentBytes += length;
+    if (this.socket.getSendQueueCount() === 0) return;
+    // Its bytes are dgram's until it leaves.
+    this.quietSlot = this.newSlot();
+    this.isQueueing = true;
+    this.quietPending = 1;
+    this.pending++;
+  }
+
+  /** ENOBUFS included: the datagram did not leave, and congestion control is the one to react. */
+  private sendFailed(error: Error): void {
+    this.counters.sendErrors++;
+    this.report(error);
+  }
+
+  private newSlot(): SendSlot {
+    return new SendSlot((done, error) => this.sendDone(done, error));
+  }
+
+  /**
    * Runs inside dgram's callback. Nothing may be sent from here: when sends complete at once, that never returns to the
    * event loop, and timers and input stop. So every consequence is put off to a turn of its own.
    */
   private sendDone(slot: SendSlot, error: Error | null): void {
-    this.pending--;
+    this.lastFailed = error !== null;
+    // What was sent before this one has left before it.
+    this.pending -= 1 + this.quietPending;
+    this.quietPending = 0;
+    if (this.isQueueing) this.isQueueing = this.pending > 0;
     if (slot.view.length <= SLOT_SIZE) this.freeSlots.push(slot);
     if (error === null) {
       this.counters.sentDatagrams++;
       this.counters.sentBytes += slot.view.length;
-    } else {
-      // ENOBUFS included: the datagram did not leave, and congestion control is the one to react.
-      this.counters.sendErrors++;
-      this.report(error);
-    }
+    } else this.sendFailed(error);
     if (this.isBlocked && this.pending <= MAX_PENDING / 2 && this.closing === null) {
       this.isBlocked = false;
       setImmediate(() => this.onWritable?.());
@@ -315,6 +364,8 @@ function canReusePort(): boolean {
   return isNewEnough && (process.platform === 'linux' || process.platform === 'freebsd');
 }
 
+/** Of so many sends that follow each other one is asked how it went. */
+const ASK_EVERY = 8;
 /** Datagrams handed to dgram and not given back; more wait for `onWritable`. Bounds the send slots to 1 MiB. */
 const MAX_PENDING = 512;
 /** Bytes of a send slot that is kept: more than any datagram that QUIC sends without knowing a larger path MTU. */
