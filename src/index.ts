@@ -22,6 +22,7 @@ export type {
 export { IncomingConnection, type IncomingHandler } from './listener/incoming-connection.ts';
 export type { ListenOptions } from './listener/listen-options.ts';
 export { QuicListener, type ServersByName, type StartOptions } from './listener/listener.ts';
+export type { ListenerCounters, TurnAwayReason } from './listener/listener-counters.ts';
 export type { ListenerState } from './listener/listener-state.ts';
 export { type NamedListenerInfo, NamedListeners, namedListeners } from './listener/named-listeners.ts';
 export { VirtualServer } from './listener/server.ts';

@@ -5,6 +5,7 @@
 import type { Verdict } from '../routing/router-options.ts';
 import { ipToBytes, type SocketAddress } from '../util/address.ts';
 import { bytesKey } from '../util/bytes.ts';
+import { type ListenerCounters, newListenerCounters, type TurnAwayReason } from './listener-counters.ts';
 
 /** Handshakes in progress above which clients are sent a Retry first. */
 export const RETRY_ABOVE_HALF_OPEN = 1000;
@@ -41,13 +42,15 @@ export interface Place {
 
 export class Admission {
   readonly #limits: AdmissionLimits;
+  readonly #turnedAway: ListenerCounters['turnedAway'];
   readonly #perAddress: Map<string, number> = new Map();
   #pending = 0;
   #halfOpen = 0;
   #live = 0;
 
-  constructor(limits: AdmissionLimits) {
+  constructor(limits: AdmissionLimits, counters: ListenerCounters = newListenerCounters()) {
     this.#limits = limits;
+    this.#turnedAway = counters.turnedAway;
   }
 
   /** Connections that wait for the application, or for their server's name. */
@@ -73,15 +76,17 @@ export class Admission {
   /** What becomes of a first Initial. */
   judge(from: SocketAddress, isValidated: boolean): Verdict {
     const { backlog, maxConnections, maxConnectionsPerAddress, maxHalfOpen, retryAbove } = this.#limits;
-    if (this.#pending >= backlog || this.#live >= maxConnections) return 'drop';
+    if (this.#pending >= backlog) return this.#turn('drop', 'backlog');
+    if (this.#live >= maxConnections) return this.#turn('drop', 'max-connections');
     if (Number.isFinite(maxConnectionsPerAddress)) {
       const count = this.#perAddress.get(blockOf(from)) ?? 0;
       // Who only claims the address must not lock out those who have it.
-      if (count >= maxConnectionsPerAddress) return isValidated ? 'drop' : 'retry';
+      if (count >= maxConnectionsPerAddress)
+        return isValidated ? this.#turn('drop', 'per-address') : this.#turn('retry', 'per-address-unproved');
     }
-    if (isValidated) return this.#halfOpen >= maxHalfOpen ? 'refuse' : 'accept';
+    if (isValidated) return this.#halfOpen >= maxHalfOpen ? this.#turn('refuse', 'half-open') : 'accept';
     const isCrowded = this.#halfOpen >= retryAbove || this.#pending > backlog - backlog / PROVED_SHARE;
-    return isCrowded ? 'retry' : 'accept';
+    return isCrowded ? this.#turn('retry', 'crowded') : 'accept';
   }
 
   enter(from: SocketAddress): Place {
@@ -115,6 +120,11 @@ export class Admission {
       },
     };
     return place;
+  }
+
+  #turn(verdict: Verdict, reason: TurnAwayReason): Verdict {
+    this.#turnedAway[reason]++;
+    return verdict;
   }
 
   #leave(block: string): void {

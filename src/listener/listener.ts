@@ -25,6 +25,7 @@ import {
   type ParsedListen,
   parseListen,
 } from './listen-options.ts';
+import { type ListenerCounters, newListenerCounters } from './listener-counters.ts';
 import { type ListenerState, ListenerStateMachine } from './listener-state.ts';
 import type { VirtualServer } from './server.ts';
 import { ServerInterfaces } from './server-interfaces.ts';
@@ -61,6 +62,7 @@ export class QuicListener {
   readonly #registry: ServerRegistry;
   readonly #queue: AcceptQueue<QuicConnection> = new AcceptQueue();
   readonly #connections: Map<QuicConnection, Place> = new Map();
+  readonly #counters: ListenerCounters = newListenerCounters();
   readonly #admission: Admission;
   readonly #arrivals: Arrivals;
   readonly #closed: Deferred<void> = defer();
@@ -81,7 +83,7 @@ export class QuicListener {
     this.#parsed = parseListen(options, this.endpoint);
     const { alpn, base, binds, limits, resolver, onIncoming } = this.#parsed;
     this.#alpn = alpn ?? [];
-    this.#admission = new Admission(limits);
+    this.#admission = new Admission(limits, this.#counters);
     this.#interfaces = new ServerInterfaces(this.endpoint);
     this.#registry = new ServerRegistry(this.#servers, this.#interfaces, this.#parsed, environment.provider);
     const own = this.#interfaces.add(binds);
@@ -254,6 +256,11 @@ export class QuicListener {
     return { pending, halfOpen, live };
   }
 
+  /** What it decided about clients so far, and why some were turned away. */
+  get counters(): ListenerCounters {
+    return structuredClone(this.#counters);
+  }
+
   // ---- servers ----
 
   /**
@@ -397,9 +404,11 @@ export class QuicListener {
 
   #answersTo({ incoming, place }: Arrival): IncomingAnswers {
     const { endpoint } = this;
-    const without = (answer: () => void) => () => {
+    const { decisions } = this.#counters;
+    const without = (decision: 'refuse' | 'retry' | 'ignore', answer: () => void) => () => {
       place.gone();
       answer();
+      decisions[decision]++;
     };
     return {
       accept: (overrides) => {
@@ -410,12 +419,14 @@ export class QuicListener {
         if (connection === null) {
           place.gone();
           host.onLost();
-        }
+        } else decisions.accept++;
         return connection;
       },
-      refuse: without(() => (this.#parsed.isQuiet ? endpoint.ignore(incoming) : endpoint.refuse(incoming))),
-      retry: without(() => endpoint.retry(incoming)),
-      ignore: without(() => endpoint.ignore(incoming)),
+      refuse: without('refuse', () =>
+        this.#parsed.isQuiet ? endpoint.ignore(incoming) : endpoint.refuse(incoming),
+      ),
+      retry: without('retry', () => endpoint.retry(incoming)),
+      ignore: without('ignore', () => endpoint.ignore(incoming)),
     };
   }
 
@@ -425,6 +436,7 @@ export class QuicListener {
       isQuiet: this.#parsed.isQuiet,
       alpn: this.#alpn,
       resolution: this.#resolution,
+      counters: this.#counters,
       now: () => clock.now(),
       wallTime: () => clock.wallTime(),
       onMade: (connection, incoming) => this.#onMade(connection, incoming, place),

@@ -14,6 +14,7 @@ import { type HandshakeQuestions, judgeCertificate, judgeEarlyData } from '../ru
 import { Alert } from '../tls/alerts.ts';
 import type { ClientHelloInfo } from '../tls/engine.ts';
 import { authorize, type Refusal } from './authorization.ts';
+import type { ListenerCounters, TurnAwayReason } from './listener-counters.ts';
 import { chooseIdentity } from './server-identity.ts';
 import type { ServerSettings, ServerTransportOptions } from './server-options.ts';
 import type { ServerResolution } from './server-resolution.ts';
@@ -24,6 +25,7 @@ export interface ReceptionHost {
   /** Protocols of servers that have none of their own. */
   readonly alpn: readonly string[];
   readonly resolution: ServerResolution;
+  readonly counters: ListenerCounters;
   now(): number;
   wallTime(): number;
   /** The connection exists. */
@@ -87,12 +89,17 @@ export class ServerReception implements Reception {
       this.#incoming.to,
       (settings) => {
         if (!core.state.isOpen) return;
-        if (settings === null) this.#refuseName(core);
-        else this.#authorize(core, hello, settings, wake);
+        if (settings === null) {
+          this.#count('name');
+          this.#refuseName(core);
+        } else this.#authorize(core, hello, settings, wake);
         wake();
       },
       (reason) => {
-        if (core.state.isOpen) this.#end(core, CRYPTO_ERROR_BASE + Alert.HANDSHAKE_FAILURE, reason, false);
+        if (core.state.isOpen) {
+          this.#count('resolver');
+          this.#end(core, CRYPTO_ERROR_BASE + Alert.HANDSHAKE_FAILURE, reason, false);
+        }
         wake();
       },
     );
@@ -103,9 +110,10 @@ export class ServerReception implements Reception {
     const { to: localAddress, from: remoteAddress } = this.#incoming;
     authorize(settings.authorizeName, { serverName, alpn, localAddress, remoteAddress }, (refusal) => {
       if (!core.state.isOpen) return;
-      if (refusal !== null)
+      if (refusal !== null) {
+        this.#count('name-authorization');
         this.#end(core, TransportErrorCode.CONNECTION_REFUSED, refusal.reason, refusal.silent);
-      else this.#answer(core, hello, settings);
+      } else this.#answer(core, hello, settings);
       wake();
     });
   }
@@ -123,7 +131,10 @@ export class ServerReception implements Reception {
       ...(transport === null ? {} : { transport }),
     };
     core.answerClientHello(answer, this.#now());
-    if (!core.state.isOpen) return;
+    if (!core.state.isOpen) {
+      this.#count('negotiation');
+      return;
+    }
     this.#release();
     this.#isOver = true;
     if (this.#connection !== null) this.#host.onReady(this.#connection, settings, this.#incoming);
@@ -175,6 +186,7 @@ export class ServerReception implements Reception {
     const request = { serverName, clientName, certificates, localAddress, remoteAddress };
     authorize(authorizeCertificate, request, (refusal) => {
       if (!core.state.isOpen) return;
+      if (refusal !== null) this.#count('certificate-authorization');
       if (refusal?.silent === true) core.closer.abandon(rejected(refusal), false);
       else {
         const alert = Alert.ACCESS_DENIED;
@@ -185,6 +197,10 @@ export class ServerReception implements Reception {
       }
       wake();
     });
+  }
+
+  #count(reason: TurnAwayReason): void {
+    this.#host.counters.turnedAway[reason]++;
   }
 
   #lose(): void {

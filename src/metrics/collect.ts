@@ -104,6 +104,7 @@ function endpointMetrics(stats: EndpointStats): Metric[] {
 
 function listenerMetrics(listener: QuicListener): Metric[] {
   const { pending, halfOpen, live } = listener.counts;
+  const { decisions, turnedAway } = listener.counters;
   return [
     gauge(
       'listener.connections',
@@ -114,6 +115,18 @@ function listenerMetrics(listener: QuicListener): Metric[] {
         one({ state: 'half_open' }, halfOpen),
         one({ state: 'pending' }, pending),
       ],
+    ),
+    counter(
+      'listener.decisions',
+      '{client}',
+      'What became of clients that were not turned away before',
+      by('decision', decisions),
+    ),
+    counter(
+      'listener.turned_away',
+      '{client}',
+      'Clients that got no connection, or had to prove their address first, and why',
+      by('reason', turnedAway),
     ),
     gauge('listener.servers', '{server}', 'Servers of the listener', [
       one({}, listener.serverNames().length),

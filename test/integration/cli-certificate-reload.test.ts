@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { renameSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
 import { connect } from '../../src/index.ts';
 import { makeTestIdentity, type TestIdentity } from '../support/certificates.ts';
 import { startCliServer, temporaryFolder } from '../support/cli.ts';
@@ -52,4 +53,44 @@ test('serve reads its certificate files again when they change, and keeps the la
   await server.said(/again[\s\S]*again[\s\S]*again/);
   assert.deepEqual(await shown(), first.der);
   await old.close();
+});
+
+test('serve swaps its certificate under 50 connections a second, and none of them fails', async (t) => {
+  const folder = temporaryFolder(t);
+  const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+  const identities = ['a', 'b'].map((name) => makeTestIdentity({ names: [name] }));
+  const put = (file: string, text: string): void => {
+    writeFileSync(`${file}.new`, text);
+    renameSync(`${file}.new`, file);
+  };
+  const swap = ({ certPem, keyPem }: TestIdentity): void => {
+    put(cert, certPem);
+    put(key, keyPem);
+  };
+  swap(identities[0]);
+  const server = await startCliServer(t, ['serve', '--quiet', '--cert', cert, '--key', key]);
+  const target = `127.0.0.1:${server.port}`;
+  const running: Promise<number>[] = [];
+  let swaps = 0;
+  for (let n = 0; n < 120; n++) {
+    if (n % 40 === 20) swap(identities[++swaps % 2]);
+    running.push(
+      connect(target, { alpn: 'echo', rejectUnauthorized: false }).then(async (connection) => {
+        const stream = await connection.createBidirectionalStream();
+        await stream.end(Buffer.from('still here'));
+        const answer = await stream.read();
+        assert.equal(Buffer.from(answer ?? []).toString(), 'still here');
+        const shown = identities.findIndex(
+          ({ der }) => Buffer.compare(der, connection.peerCertificate ?? der) === 0,
+        );
+        await connection.close();
+        return shown;
+      }),
+    );
+    await wait(20);
+  }
+  const shown = await Promise.all(running);
+  assert.deepEqual([...new Set(shown)].sort(), [0, 1]);
+  const changes = shown.filter((each, i) => i > 0 && each !== shown[i - 1]).length;
+  assert.ok(changes >= 2, `both certificates in turns, ${changes} changes`);
 });

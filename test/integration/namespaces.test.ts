@@ -71,7 +71,7 @@ test('L42 a real device with link-local IPv6 alone is waited for, and bound past
   await server.tells('bound iface://v6.eth0:4433 [fd71::2]:4433');
 });
 
-test('L30 interfaces come and go under load, and no connection that was there is lost', {
+test('L28 L29 L30 interfaces come and go under load, and no connection that was there is lost', {
   skip,
 }, async (t) => {
   const { net, server, client, ca } = await stage(t);

@@ -1,7 +1,13 @@
 // The process in a namespace: an echo server on interfaces, or clients of it. Takes calls from its parent, see namespaces.ts.
 
 import { setTimeout as wait } from 'node:timers/promises';
-import { type BoundInterface, connect, listen, type QuicConnection, QuicEndpoint } from '../../src/index.ts';
+import {
+  connect,
+  listen,
+  type QuicConnection,
+  type QuicEndpoint,
+  type QuicListener,
+} from '../../src/index.ts';
 import { formatAddress } from '../../src/util/address.ts';
 import { makeTestIdentity } from './certificates.ts';
 
@@ -20,28 +26,25 @@ process.on('message', async ({ id, name, args }: { id: number; name: string; arg
 process.on('disconnect', () => process.exit());
 
 function serverCalls(): Record<string, Call> {
-  const endpoint = new QuicEndpoint({ address: '127.0.0.1', interfaceInterval: 100 });
-  const bound = new Map<string, BoundInterface>();
   const closed: string[] = [];
-  void tellEvents(endpoint);
+  let listener: QuicListener;
   return {
     ready: () => {},
     async listen() {
       const { certPem: cert, keyPem: key, caPem } = makeTestIdentity();
-      const listener = await listen({ endpoint, alpn: 'test', cert, key, maxIdleTimeout: 20_000 });
+      const options = { alpn: 'test', bind: [], interfaceInterval: 100, maxIdleTimeout: 20_000 };
+      listener = await listen({ ...options, servers: { localhost: { cert, key } } });
+      void tellEvents(listener.endpoint);
       void accept(listener, closed);
       return caPem;
     },
     async bind(uri: string) {
-      const one = await endpoint.bindInterface(uri);
-      bound.set(uri, one);
-      return `${one.state} ${one.addresses.map(formatAddress).join(' ')}`.trim();
+      await listener.bindInterfaces('localhost', uri);
+      const bound = listener.getServer('localhost')?.interfaces.find((each) => each.uri === uri);
+      return `${bound?.state} ${bound?.addresses.map(formatAddress).join(' ')}`.trim();
     },
-    async release(uri: string) {
-      await bound.get(uri)?.release();
-      bound.delete(uri);
-    },
-    connections: () => endpoint.connections.length,
+    release: (uri: string) => listener.unbindInterface(uri),
+    connections: () => listener.connectionCount,
     /** How connections ended. */
     closed: () => closed,
   };
