@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { createConnection } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findProgram, needPackages } from '../interop/peers/build.ts';
@@ -34,6 +35,14 @@ export class RedisServer {
     this.#child = child;
     for await (const line of child.stdout) if (String(line).includes('ready to accept')) break;
     if (!existsSync(this.path)) throw new Error('redis-server did not start');
+  }
+
+  /** Everything that it was told. */
+  async forget(): Promise<void> {
+    const socket = createConnection(this.path);
+    socket.write('FLUSHALL\r\n');
+    await once(socket, 'data');
+    socket.destroy();
   }
 
   /** As a crash would. */
