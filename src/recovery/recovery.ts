@@ -469,6 +469,7 @@ export class Recovery {
   }
 
   #backedOff(timeout: number): number {
+    if (this.ptoCount === 0) return timeout;
     return Math.min(timeout * 2 ** this.ptoCount, Math.max(timeout, MAX_PROBE_TIMEOUT));
   }
 }

@@ -360,14 +360,14 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
     ecn: number,
     now: number,
   ): void {
-    const result = this.#router.route(bytes, from, to, now, this.loop.clock.wallTime(), ecn);
+    const result = this.#router.route(bytes, from, to, now, this.loop.wallTime, ecn);
     if (result.kind !== 'foreign') this.#act(result, socket, bytes, from, to, ecn, now);
     else if (!this.#shard.send(result.shard, bytes, from, to, ecn)) this.counters.dropped['foreign-id']++;
   }
 
   /** Somebody else received it, and our shard is in its id. Whatever it is, it is not handed over again. */
   readonly #onHandedOver: DatagramSink = (bytes, from, to, ecn, now) => {
-    const result = this.#router.route(bytes, from, to, now, this.loop.clock.wallTime(), ecn);
+    const result = this.#router.route(bytes, from, to, now, this.loop.wallTime, ecn);
     if (result.kind === 'foreign') this.counters.dropped['foreign-id']++;
     else this.#act(result, this.socketFor(to), bytes, from, to, ecn, now);
   };

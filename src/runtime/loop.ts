@@ -58,6 +58,8 @@ export class Loop {
   readonly clock: Clock;
   /** Datagrams dropped because too many waited. */
   droppedDatagrams = 0;
+  /** Milliseconds since 1970 when this turn began. */
+  wallTime = 0;
   readonly #timer: Timer;
   readonly #timers = new TimerHeap<Driven>();
   readonly #senders = new Ring<Driven>();
@@ -150,6 +152,7 @@ export class Loop {
   readonly #turn = (): void => {
     const now = this.clock.now();
     this.#now = now;
+    this.wallTime = this.clock.wallTime();
     const end = Math.min(this.#tail, this.#head + MAX_DATAGRAMS_PER_TURN);
     while (this.#head < end) {
       const i = this.#head++;
