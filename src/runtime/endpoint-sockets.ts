@@ -129,7 +129,7 @@ export class EndpointSockets implements SocketPoolOwner {
 
   /** One more socket at exactly this address, unless there is one. */
   async bindAt(address: SocketAddress): Promise<void> {
-    if (!this.#pool.accepts(address)) this.#extra.push(await this.#pool.open(address));
+    if (!this.#pool.has(address)) this.#extra.push(await this.#pool.open(address));
   }
 
   /** Frees a socket of a client, if there is another one. */
@@ -163,7 +163,7 @@ export class EndpointSockets implements SocketPoolOwner {
 
   /** Whether new connections may come to a local address: not where the socket only waits for its last paths to leave. */
   accepts(local: SocketAddress): boolean {
-    return this.#pool.accepts(local);
+    return this.#pool.has(local) || this.interfaces.at(local).length > 0;
   }
 
   /** The socket that a connection with this local address uses. */

@@ -20,6 +20,9 @@ export const UNBIND_DRAIN = 300_000;
 /** Events that wait for one who iterates over them; of more, the oldest are left out. */
 export const MAX_INTERFACE_EVENTS = 256;
 
+/** Addresses for which it is remembered which interfaces have them. */
+const MAX_KNOWN_ADDRESSES = 1024;
+
 export interface ReleaseOptions {
   /** Milliseconds for which connections may go on using the socket; Infinity for no end. Default 300,000. */
   drain?: number;
@@ -67,7 +70,8 @@ export class Interfaces {
     let found = this.#at.get(key);
     if (found === undefined) {
       found = [...this.#entries].filter(([, { binding }]) => binding.has(local)).map(([each]) => each);
-      // What can be asked for is bounded by the addresses of this machine.
+      // A machine has few addresses, but all of 127.0.0.0/8.
+      if (this.#at.size >= MAX_KNOWN_ADDRESSES) this.#at.clear();
       this.#at.set(key, found);
     }
     return found;

@@ -110,9 +110,9 @@ export class SocketPool {
     return [...this.#shared.values()].filter(({ users }) => users > 0).map(({ socket }) => socket);
   }
 
-  /** Whether new connections may come to this local address. */
-  accepts(local: SocketAddress): boolean {
-    return (this.#find(local)?.users ?? 0) > 0;
+  /** Whether a socket at exactly this address has users. */
+  has(local: SocketAddress): boolean {
+    return (this.#shared.get(addressKey(local))?.users ?? 0) > 0;
   }
 
   /** The socket to send from a local address; null if there is none now. */

@@ -16,13 +16,14 @@ class Stage {
   readonly network: VirtualNetwork = new VirtualNetwork({ seed: 1, link: { delay: 10 } });
   readonly clock: VirtualNetwork['clock'] = this.network.clock;
   readonly client: VirtualHost = this.network.addHost('client', ['10.0.0.1']);
-  readonly server: VirtualHost = this.network.addHost('server', ['10.0.0.2']);
+  readonly server: VirtualHost;
   readonly endpoint: QuicEndpoint;
 
-  constructor() {
+  constructor(address = '10.0.0.2', packetInfo = false) {
+    this.server = this.network.addHost('server', ['10.0.0.2'], { capabilities: { packetInfo } });
     this.server.addAddress('10.0.1.2', 'eth1');
     this.endpoint = new QuicEndpoint({
-      address: '10.0.0.2',
+      address,
       port: 443,
       environment: environment(this.server),
     });
@@ -140,3 +141,18 @@ test('the socket of a released interface closes at its deadline, which closes no
   assert.equal(again.state, 'bound');
   assert.equal(await stage.echo(connection, 'two'), 'two', 'and it goes on when the address is bound again');
 });
+
+for (const packetInfo of [false, true]) {
+  const kind = packetInfo ? 'one socket for all addresses' : 'a socket for each address';
+  test(`an interface of one address outlives a released wildcard, and nothing else does, with ${kind}`, async () => {
+    const stage = new Stage('0.0.0.0', packetInfo);
+    await stage.listen();
+    await stage.clock.until(stage.endpoint.bindInterface('10.0.1.2:443'));
+    assert.equal(await stage.echo(await stage.connect('10.0.0.2:443'), 'one'), 'one');
+    await stage.clock.until(stage.endpoint.release());
+    await assert.rejects(stage.connect('10.0.0.2:443'), /refused|reached/);
+    assert.equal(await stage.echo(await stage.connect('10.0.1.2:443'), 'two'), 'two');
+    await stage.clock.until(stage.endpoint.bind());
+    assert.equal(await stage.echo(await stage.connect('10.0.0.2:443'), 'three'), 'three');
+  });
+}
