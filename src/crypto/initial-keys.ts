@@ -3,7 +3,7 @@
  * attackers only (RFC 9001 §5.2).
  */
 
-import { EMPTY } from '../util/bytes.ts';
+import { copyBytes, EMPTY, equal } from '../util/bytes.ts';
 import type { VersionInfo } from '../wire/versions.ts';
 import { hkdfExpandLabel, hkdfExtract } from './hkdf.ts';
 import { PacketKeys } from './packet-keys.ts';
@@ -19,6 +19,9 @@ export function initialKeys(
   version: VersionInfo,
   destinationConnectionId: Uint8Array,
 ): InitialKeys {
+  if (last?.provider === provider && last.version === version && equal(last.id, destinationConnectionId)) {
+    return last.keys;
+  }
   const { hash, hashLength } = INITIAL_SUITE;
   const initialSecret = hkdfExtract(provider, hash, version.initialSalt, destinationConnectionId);
   const keys = (label: string): PacketKeys =>
@@ -28,8 +31,13 @@ export function initialKeys(
       INITIAL_SUITE,
       hkdfExpandLabel(provider, hash, initialSecret, label, EMPTY, hashLength),
     );
-  return { client: keys('client in'), server: keys('server in') };
+  const made = { client: keys('client in'), server: keys('server in') };
+  last = { provider, version, id: copyBytes(destinationConnectionId), keys: made };
+  return made;
 }
+
+/** A server asks twice in a row: whether a stranger's packet is sound, and for the connection that comes of it. */
+let last: { provider: CryptoProvider; version: VersionInfo; id: Uint8Array; keys: InitialKeys } | null = null;
 
 export interface InitialKeys {
   /** Protects what the client sends. */

@@ -168,9 +168,14 @@ function deriveSecret(
   return hkdfExpandLabel(provider, hash, secret, label, transcriptHash, hashLength);
 }
 
+/** The hash of nothing, kept: every handshake needs it. */
 function emptyHash(context: ScheduleContext): Uint8Array {
-  return digest(context, EMPTY);
+  const known = EMPTY_HASHES.get(context.hash) ?? digest(context, EMPTY);
+  EMPTY_HASHES.set(context.hash, known);
+  return known;
 }
+
+const EMPTY_HASHES: Map<HashName, Uint8Array> = new Map();
 
 function digest(context: ScheduleContext, bytes: Uint8Array): Uint8Array {
   const state = context.provider.hash(context.hash);
