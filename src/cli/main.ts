@@ -9,6 +9,7 @@ import { nativeCommand } from './commands/native.ts';
 import { perfCommand } from './commands/perf.ts';
 import { qlogCommand } from './commands/qlog.ts';
 import { serveCommand } from './commands/serve.ts';
+import { topCommand } from './commands/top.ts';
 import { describeError, ExitCode, exitCodeOf, usageError } from './errors.ts';
 import { paint } from './output.ts';
 import { packageVersion } from './package-root.ts';
@@ -44,6 +45,7 @@ function program(): Command {
     cidCommand(),
     qlogCommand(),
     doctorCommand(),
+    topCommand(),
     nativeCommand(),
   ];
   for (const command of commands) root.addCommand(command);

@@ -1,15 +1,7 @@
 // The listeners of a server of the command line: one for each address, all on the same port, all or none.
 
 import { isIPv6 } from 'node:net';
-import {
-  formatAddress,
-  type ListenOptions,
-  listen,
-  type QuicConnection,
-  type QuicListener,
-  type SocketAddress,
-} from '../index.ts';
-import { collectMetrics, type Metric } from '../metrics.ts';
+import type { ListenOptions, QuicListener, SocketAddress } from '../index.ts';
 import { CliError, ExitCode, systemCode } from './errors.ts';
 import { keyLogOption } from './key-log.ts';
 import { warn } from './output.ts';
@@ -26,16 +18,13 @@ export interface ServersOptions {
   readonly retry: boolean;
   /** What it shares with other servers. */
   readonly shared?: Pick<ListenOptions, 'connectionIds' | 'keys' | 'earlyData' | 'replayStore'>;
-  readonly onConnection: (connection: QuicConnection) => void;
+  /** Makes a listener, started. */
+  readonly listen: (options: ListenOptions) => Promise<QuicListener>;
 }
 
 export interface Servers {
   readonly addresses: readonly SocketAddress[];
   readonly port: number;
-  /** The numbers of each, labelled with its address. */
-  metrics(): Metric[];
-  /** Who it is for handshakes that begin from now on. */
-  replaceIdentity(identity: ServerIdentity): void;
   /** Closes all connections with code 0 and frees the sockets. */
   close(): Promise<void>;
 }
@@ -77,13 +66,6 @@ async function startAll(options: ServersOptions): Promise<Servers> {
   return {
     addresses: listeners.flatMap((listener) => listener.endpoint.addresses),
     port,
-    metrics: () =>
-      listeners.flatMap((listener) =>
-        collectMetrics(listener, { listener: formatAddress(listener.address()) }),
-      ),
-    replaceIdentity({ cert, key }) {
-      for (const listener of listeners) listener.getServer('*')?.update({ cert, key });
-    },
     async close() {
       await Promise.all(listeners.map((listener) => listener.close()));
     },
@@ -96,9 +78,8 @@ async function start(
   options: ServersOptions,
   keyLog: ReturnType<typeof keyLogOption>,
 ): Promise<QuicListener> {
-  let listener: QuicListener;
   try {
-    listener = await listen({
+    return await options.listen({
       address,
       port,
       alpn: options.alpn,
@@ -111,10 +92,6 @@ async function start(
   } catch (error) {
     throw bindFailure(address, port, error);
   }
-  void (async () => {
-    for await (const connection of listener) options.onConnection(connection);
-  })();
-  return listener;
 }
 
 function bindFailure(address: string, port: number, error: unknown): unknown {

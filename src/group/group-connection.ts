@@ -14,7 +14,7 @@ import type {
   GroupHandler,
 } from './handler.ts';
 import { KillSwitch } from './kill-switch.ts';
-import type { Link } from './member.ts';
+import { type Link, NO_QUIC_STREAM, type RunStream } from './member.ts';
 import type { Scope, Scopes } from './scopes.ts';
 import { serveStream } from './serve-stream.ts';
 
@@ -95,11 +95,11 @@ export class GroupConnection<LId, Data> {
     this.#state = 'running';
     const { handler, mode = 'stream' } = outcome;
     if (mode === 'stream') {
-      await this.link.serve((stream, streamId) => this.#runStream(handler, stream, streamId));
+      await this.link.serve((stream, of) => this.#runStream(handler, stream, of));
       return;
     }
     const connection = this.link.connection as QuicConnection;
-    const context = this.#context(null);
+    const context = this.#context(NO_QUIC_STREAM);
     await this.#guarded('run', () => handler.runConnection?.(connection, context));
     await connection.close().catch(() => {});
   }
@@ -107,9 +107,9 @@ export class GroupConnection<LId, Data> {
   async #runStream(
     handler: ConnectionHandler<LId, Data>,
     stream: Duplex,
-    streamId: number | null,
+    of: Parameters<RunStream>[1],
   ): Promise<void> {
-    const context = this.#context(streamId);
+    const context = this.#context(of);
     const run = () => handler.run?.(stream, context);
     await this.#guarded('run', () => serveStream(stream, run, this.#host.clock));
   }
@@ -131,7 +131,7 @@ export class GroupConnection<LId, Data> {
     return error instanceof QuicError || (signal.aborted && error === signal.reason);
   }
 
-  #context(streamId: number | null): ConnectionContext<LId, Data> {
+  #context(of: Parameters<RunStream>[1]): ConnectionContext<LId, Data> {
     const { info, killSwitch } = this;
     return {
       info,
@@ -140,7 +140,7 @@ export class GroupConnection<LId, Data> {
       signal: killSwitch.signal,
       closing: this.#host.closing,
       connection: this.link.connection,
-      streamId,
+      ...of,
     };
   }
 

@@ -2,6 +2,7 @@
 // is in its member.
 
 import { quicError } from '../errors.ts';
+import type { QuicListener } from '../listener/listener.ts';
 import { defer } from '../runtime/deferred.ts';
 import type { Environment } from '../runtime/environment.ts';
 import type { GroupAddress } from './address.ts';
@@ -72,6 +73,11 @@ export class GroupListener<LId, Data> implements MemberHost {
 
   get servers(): SharedServers {
     return this.#host.servers;
+  }
+
+  /** What is behind a QUIC listener; null for other kinds. */
+  get quicListener(): QuicListener | null {
+    return this.#member instanceof QuicMember ? this.#member.listener : null;
   }
 
   /** Binds, with back-off if the specification has it. */

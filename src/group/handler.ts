@@ -43,6 +43,8 @@ export interface ConnectionContext<LId = unknown, Data = undefined> {
   readonly connection: QuicConnection | null;
   /** The id of the QUIC stream; null for other kinds and for whole connections. */
   readonly streamId: number | null;
+  /** Data of the stream came in 0-RTT: it may be a copy of what was sent before (RFC 8446 §8). False for other kinds. */
+  readonly early: boolean;
 }
 
 /** Handles connections: their streams, or QUIC connections as a whole. What it got is its own until it is over. */

@@ -3,6 +3,7 @@
 
 import { EventEmitter } from 'node:events';
 import { invalidArgType, quicError } from '../errors.ts';
+import type { QuicListener } from '../listener/listener.ts';
 import type { IdentityOptions } from '../pki/identity.ts';
 import { defer } from '../runtime/deferred.ts';
 import { type Environment, nodeEnvironment } from '../runtime/environment.ts';
@@ -138,6 +139,11 @@ export class ListenGroup<LId = unknown, Data = undefined> extends EventEmitter<G
     if (listener === undefined) return false;
     await this.#scopes.wait(() => listener.kill(boolean('killConnections', options.killConnections, false)));
     return true;
+  }
+
+  /** The QuicListener of a listener of kind QUIC, for its numbers and its own servers; null for other kinds and unknown ids. */
+  getQuicListener(id: LId): QuicListener | null {
+    return this.#listeners.get(id)?.quicListener ?? null;
   }
 
   // ---- who the TLS and QUIC listeners are ----

@@ -54,4 +54,7 @@ export interface Link {
 }
 
 /** Handles a stream to its end. Never rejects. */
-export type RunStream = (stream: Duplex, streamId: number | null) => Promise<void>;
+export type RunStream = (stream: Duplex, of: { streamId: number | null; early: boolean }) => Promise<void>;
+
+/** What is said of a stream that is none of QUIC. */
+export const NO_QUIC_STREAM = { streamId: null, early: false } as const;

@@ -76,7 +76,7 @@ export class QuicLink implements Link {
       if (this.#isDraining) this.#closeIfIdle();
     };
     stream.closed.then(gone, gone);
-    await run(duplex, stream.id);
+    await run(duplex, { streamId: stream.id, early: stream.early });
   }
 
   #closeIfIdle(): void {

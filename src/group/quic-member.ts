@@ -1,8 +1,10 @@
-// A QUIC listener of a group: the library's own, whose connections are handed on when their handshakes are complete.
+// A QUIC listener of a group: the library's own, whose connections are handed on when their handshakes are complete, or with
+// the first stream that comes in 0-RTT.
 
 import { quicError } from '../errors.ts';
 import { QuicListener } from '../listener/listener.ts';
 import type { QuicConnection } from '../runtime/connection.ts';
+import { isUnspecified, socketAddress } from '../util/address.ts';
 import type { GroupAddress } from './address.ts';
 import type { Member, MemberHost } from './member.ts';
 import { QuicLink } from './quic-link.ts';
@@ -11,6 +13,7 @@ import type { QuicTarget } from './specification.ts';
 
 export class QuicMember implements Member {
   readonly #host: MemberHost;
+  readonly #target: QuicTarget;
   readonly #listener: QuicListener;
   #isStopped = false;
 
@@ -18,6 +21,7 @@ export class QuicMember implements Member {
   constructor(target: QuicTarget, host: MemberHost) {
     const { kind: _, ...options } = target;
     this.#host = host;
+    this.#target = target;
     const shared = isSomebody(options) ? {} : sharedIdentities(host.servers);
     this.#listener = new QuicListener({ ...options, ...shared, environment: host.environment });
   }
@@ -25,16 +29,29 @@ export class QuicMember implements Member {
   async bind(): Promise<GroupAddress> {
     await this.#listener.start();
     void this.#accept();
-    return this.#listener.address();
+    return this.#address();
   }
 
-  async stop(): Promise<void> {
+  stop(): void {
     this.#isStopped = true;
-    if (this.#listener.state === 'started') await this.#listener.stop();
+    // New ones are refused at once; that half of a hello may still be on its way is no reason to wait.
+    this.#listener.stop().catch(() => {});
   }
 
   free(): Promise<void> {
     return this.#listener.close();
+  }
+
+  /** What is behind it. */
+  get listener(): QuicListener {
+    return this.#listener;
+  }
+
+  /** As it was asked for, with the real port: a wildcard may be many sockets. */
+  #address(): GroupAddress {
+    const bound = this.#listener.address();
+    const asked = socketAddress(this.#target.address ?? '::', bound.port);
+    return asked !== null && isUnspecified(asked.address) ? asked : bound;
   }
 
   async #accept(): Promise<void> {
@@ -54,7 +71,7 @@ export class QuicMember implements Member {
     }
     connection.closed.then(leave, leave);
     try {
-      const { localAddress, remoteAddress, alpn, serverName, cipher } = await connection.opened;
+      const { localAddress, remoteAddress, alpn, serverName, cipher } = await connection.active;
       const { peerCertificate } = connection;
       this.#host.onLink(
         new QuicLink(connection, {

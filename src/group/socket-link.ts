@@ -2,7 +2,7 @@
 
 import type { Socket } from 'node:net';
 import type { ConnectionFacts } from './handler.ts';
-import type { Link, RunStream } from './member.ts';
+import { type Link, NO_QUIC_STREAM, type RunStream } from './member.ts';
 import { closeOf } from './serve-stream.ts';
 
 export class SocketLink implements Link {
@@ -32,7 +32,7 @@ export class SocketLink implements Link {
   }
 
   serve(run: RunStream): Promise<void> {
-    return run(this.#socket, null);
+    return run(this.#socket, NO_QUIC_STREAM);
   }
 
   /** Its one stream is in use until its handler ends it. */

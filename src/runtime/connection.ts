@@ -49,6 +49,7 @@ export class QuicConnection extends ConnectionFacts implements ConnectionOwner, 
   readonly #questions: HandshakeQuestions;
   readonly #now: () => number;
   readonly #opened: Deferred<ConnectionInfo> = defer();
+  readonly #active: Deferred<ConnectionInfo> = defer();
   readonly #closed: Deferred<CloseInfo> = defer();
   readonly #streams: Set<QuicStream> = new Set();
   readonly #incoming: Record<Direction, Ring<QuicStream>> = { bidi: new Ring(), uni: new Ring() };
@@ -72,6 +73,7 @@ export class QuicConnection extends ConnectionFacts implements ConnectionOwner, 
     this.#migrations = new Migrations(driven, now);
     this.#datagrams = new DatagramChannel(driven.core, this.#closed.promise, () => this.wantSend());
     this.#opened.promise.catch(() => {});
+    this.#active.promise.catch(() => {});
     this.#closed.promise.catch(() => {});
   }
 
@@ -80,6 +82,11 @@ export class QuicConnection extends ConnectionFacts implements ConnectionOwner, 
   /** Resolves when the handshake is complete; rejects with the reason if it fails. */
   get opened(): Promise<ConnectionInfo> {
     return this.#opened.promise;
+  }
+
+  /** Resolves when the peer can use it: like `opened`, or before that with its first stream in 0-RTT. Rejects like `opened`. */
+  get active(): Promise<ConnectionInfo> {
+    return this.#active.promise;
   }
 
   /** Resolves when the connection was closed on purpose, by either side; rejects with the error that ended it. */
@@ -276,6 +283,7 @@ export class QuicConnection extends ConnectionFacts implements ConnectionOwner, 
         return;
       case 'established':
         this.#opened.resolve(this.#info());
+        this.#active.resolve(this.#info());
         this.#datagrams.onEstablished();
         this.#retryOpeners();
         return;
@@ -383,6 +391,7 @@ export class QuicConnection extends ConnectionFacts implements ConnectionOwner, 
   }
 
   #arrive(direction: Direction, stream: QuicStream): void {
+    if (!this.isOpen) this.#active.resolve(this.#info());
     const waiting = this.#acceptors[direction];
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       if (isGivenUp(next)) continue;
@@ -421,6 +430,7 @@ export class QuicConnection extends ConnectionFacts implements ConnectionOwner, 
     if (isClean) this.#closed.resolve({ errorCode, reason, remote });
     else this.#closed.reject(this.#error);
     this.#opened.reject(this.#error);
+    this.#active.reject(this.#error);
     this.#datagrams.end(this.#error);
     this.#migrations.end(this.#error);
     for (const direction of DIRECTIONS) {

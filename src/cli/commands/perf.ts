@@ -1,7 +1,14 @@
 // `quayside perf`: a server that sends and takes any number of bytes, and a client that measures.
 
 import { Command, Option } from 'commander';
-import { type ConnectOptions, connect, formatAddress, type QuicConnection } from '../../index.ts';
+import {
+  type ConnectOptions,
+  connect,
+  formatAddress,
+  listen,
+  type QuicConnection,
+  type QuicListener,
+} from '../../index.ts';
 import { usageError } from '../errors.ts';
 import { DEFAULT_PORT, parseHqUrl } from '../hq/url.ts';
 import { aborted, interrupt } from '../interrupt.ts';
@@ -63,6 +70,13 @@ export function perfCommand(): Command {
     .addCommand(server);
 }
 
+function serveAll(listener: QuicListener): QuicListener {
+  void (async () => {
+    for await (const connection of listener) void servePerf(connection);
+  })();
+  return listener;
+}
+
 async function serve(options: ServerOptions): Promise<void> {
   const stop = interrupt();
   try {
@@ -73,7 +87,7 @@ async function serve(options: ServerOptions): Promise<void> {
       alpn: [PERF_ALPN],
       identity,
       retry: options.retry === true,
-      onConnection: (connection) => void servePerf(connection),
+      listen: async (listener) => serveAll(await listen(listener)),
     });
     try {
       printRows([

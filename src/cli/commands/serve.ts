@@ -1,26 +1,33 @@
-// `quayside serve`: files over `hq-interop` and `echo`, with a development certificate unless another is given.
+// `quayside serve`: files over `hq-interop` and `echo`, with a development certificate unless another is given. What it
+// listens on, what it serves, what it says and what it shows are in `serve/`.
 
 import { join } from 'node:path';
 import { Command } from 'commander';
-import { formatAddress, type QuicConnection, type SocketAddress } from '../../index.ts';
+import { ListenGroup } from '../../group.ts';
 import { watchCertificate } from '../certificate-watch.ts';
-import { ECHO_ALPN, serveEcho } from '../echo.ts';
-import { oneLine } from '../errors.ts';
+import { ECHO_ALPN } from '../echo.ts';
+import { usageError } from '../errors.ts';
 import { HQ_ALPN } from '../hq/client.ts';
-import { type HqRequest, serveHq } from '../hq/server.ts';
 import { StaticFolder } from '../hq/static-folder.ts';
 import { DEFAULT_PORT } from '../hq/url.ts';
 import { aborted, interrupt } from '../interrupt.ts';
+import { keyLogOption } from '../key-log.ts';
 import { type MetricsPlace, type MetricsServer, startMetrics } from '../metrics-server.ts';
-import { formatBytes, paint, print, printRows } from '../output.ts';
+import { print, warn } from '../output.ts';
 import { packageRoot } from '../package-root.ts';
+import { openAdmin } from '../serve/admin.ts';
+import { announce } from '../serve/announce.ts';
+import { serveContent } from '../serve/content.ts';
+import { addQuicListener, listenOn, metricsOf, type Place } from '../serve/listeners.ts';
 import { type ServerIdentity, serverIdentity } from '../server-identity.ts';
 import { addServerOptions, type ServerOptions } from '../server-options.ts';
-import { type Servers, startServers } from '../servers.ts';
+import { startServers } from '../servers.ts';
 import { addSharedOptions, openShared, type Shared, type SharedOptions } from '../shared-options.ts';
-import { parsePlace } from '../values.ts';
+import { parseList, parsePlace } from '../values.ts';
 
 interface ServeOptions extends ServerOptions, SharedOptions {
+  listen?: string[];
+  admin?: string | false;
   quiet?: boolean;
   metrics?: MetricsPlace;
 }
@@ -30,6 +37,13 @@ export function serveCommand(): Command {
     .description('serve the files of a folder (hq-interop: HTTP/0.9 over QUIC) and echo')
     .argument('[folder]', 'the folder; default a small demo');
   return addSharedOptions(addServerOptions(command))
+    .option(
+      '-l, --listen <where>',
+      'instead of --address and --port, repeatable: tcp://address:port, tls://…, unix:/path, quic://…',
+      parseList,
+    )
+    .option('--admin <path>', 'the Unix socket that "quayside top" reads (default one for this process)')
+    .option('--no-admin', 'without it')
     .option('--metrics <[address:]port>', 'answer scrapes of Prometheus there, at /metrics', parsePlace)
     .option('-q, --quiet', 'do not print a line for each request')
     .action(serve);
@@ -42,26 +56,24 @@ async function serve(folder: string | undefined, options: ServeOptions): Promise
     const files = await StaticFolder.at(folder ?? join(packageRoot(), 'demo'));
     const identity = await serverIdentity(options);
     shared = await openShared(options);
-    const servers = await startServers({
-      addresses: options.address,
-      port: options.port ?? DEFAULT_PORT,
-      alpn: [HQ_ALPN, ECHO_ALPN],
-      identity,
-      retry: options.retry === true,
-      shared: shared.options,
-      onConnection: (connection) => void serveConnection(connection, files, options.quiet === true),
+    const group = new ListenGroup({
+      connected: (info) => serveContent(info, files, options.quiet === true),
     });
-    const certificate = watchCertificate(options, (renewed) => servers.replaceIdentity(renewed));
+    const self = group.addServer('*', identity);
+    const certificate = watchCertificate(options, (renewed) => self.update(renewed));
+    let admin: ListenGroup | null = null;
     let metrics: MetricsServer | null = null;
     try {
+      const places = await listen(group, options, identity, shared);
       if (options.metrics !== undefined)
-        metrics = await startMetrics(options.metrics, () => servers.metrics());
-      announce(servers, files, identity, metrics);
+        metrics = await startMetrics(options.metrics, () => metricsOf(group));
+      admin = await adminOf(group, options);
+      announce(places, files.root, identity, metrics);
       await aborted(stop.signal);
       print('closing');
     } finally {
       certificate.close();
-      await Promise.all([servers.close(), metrics?.close()]);
+      await Promise.all([group.shutdown(), admin?.shutdown(), metrics?.close()]);
     }
   } finally {
     shared?.close();
@@ -69,69 +81,42 @@ async function serve(folder: string | undefined, options: ServeOptions): Promise
   }
 }
 
-async function serveConnection(
-  connection: QuicConnection,
-  files: StaticFolder,
-  quiet: boolean,
-): Promise<void> {
-  try {
-    // Not only after the handshake: 0-RTT brings streams before it is over.
-    for await (const stream of connection.incomingStreams()) {
-      const { early } = stream;
-      const log = (request: HqRequest) => logRequest(connection.remoteAddress, request, early);
-      if (connection.alpn === ECHO_ALPN) void serveEcho(stream);
-      else void serveHq(stream, files, quiet ? () => {} : log);
-    }
-  } catch {
-    // The handshake or the connection failed, and its streams with it.
-  }
-}
-
-function logRequest(from: SocketAddress, { path, code, bytes }: HqRequest, early: boolean): void {
-  const file = path === null ? '?' : oneLine(path).slice(0, 120);
-  print(`${formatAddress(from)} GET ${file} ${outcome(code, bytes)}${early ? ' in 0-RTT' : ''}`);
-}
-
-function outcome(code: HqRequest['code'], bytes: number): string {
-  if (code === null) return paint('yellow', `left after ${formatBytes(bytes)}`);
-  return code === 0 ? formatBytes(bytes) : paint('red', String(code));
-}
-
-function announce(
-  servers: Servers,
-  files: StaticFolder,
+async function listen(
+  group: ListenGroup,
+  options: ServeOptions,
   identity: ServerIdentity,
-  metrics: MetricsServer | null,
-): void {
-  const { development } = identity;
-  const rows: [string, string][] = servers.addresses.map((address) => [
-    'listening on',
-    paint('bold', `${formatAddress(address)} (UDP)`),
-  ]);
-  rows.push(['protocols', `${HQ_ALPN}, ${ECHO_ALPN}`], ['folder', files.root]);
-  if (metrics !== null) rows.push(['metrics', metrics.url]);
-  if (development !== null) {
-    rows.push(['certificate', `${development.certFile}${development.renewed ? ' (made now)' : ''}`]);
+  shared: Shared,
+): Promise<Place[]> {
+  const alpn = [HQ_ALPN, ECHO_ALPN];
+  const retry = options.retry === true;
+  if (options.listen !== undefined) {
+    if (options.address !== undefined || options.port !== undefined)
+      throw usageError('--listen stands instead of --address and --port');
+    const addressValidation = retry ? 'always' : 'never';
+    return await listenOn(group, options.listen, {
+      ...{ alpn, addressValidation },
+      ...shared.options,
+      ...keyLogOption(),
+    });
   }
-  rows.push(
-    ['valid until', identity.notAfter.toISOString()],
-    ['certificate SHA-256', identity.certificateSha256.hex],
-    ['key SHA-256', identity.spkiSha256.base64],
-  );
-  printRows(rows);
-  print();
-  print('Fetch from it in a second terminal:');
-  print(
-    `  ${paint('cyan', `npx quayside get hq://${hostToFetch(servers)}/ --pin ${identity.certificateSha256.hex}`)}`,
-  );
-  print();
-  print('Ctrl-C ends it.');
+  const { addresses } = await startServers({
+    addresses: options.address,
+    port: options.port ?? DEFAULT_PORT,
+    ...{ alpn, identity, retry },
+    shared: shared.options,
+    listen: (listener) => addQuicListener(group, listener),
+  });
+  return addresses.map((address) => ({ kind: 'quic', address }));
 }
 
-/** What reaches this server from this machine. */
-function hostToFetch({ addresses, port }: Servers): string {
-  const has = (...wanted: string[]) => addresses.find(({ address }) => wanted.includes(address));
-  if (has('127.0.0.1') && has('::1')) return `localhost:${port}`;
-  const address = has('127.0.0.1', '::1') ?? addresses[0];
-  return formatAddress(address);
+/** Nobody who did not ask for the admin socket should miss it. */
+async function adminOf(group: ListenGroup, { admin }: ServeOptions): Promise<ListenGroup | null> {
+  if (admin === false || (admin === undefined && process.platform === 'win32')) return null;
+  try {
+    return await openAdmin(group, admin);
+  } catch (error) {
+    if (admin !== undefined) throw error;
+    warn((error as Error).message);
+    return null;
+  }
 }

@@ -1,6 +1,8 @@
 // Application error codes of `hq-interop` as this program uses them. The protocol (HTTP/0.9 over QUIC) defines none; ours
 // are HTTP's status codes (RFC 9110 §15), so that they need no book. Documented in docs/api/hq-interop.md.
 
+import { QuicError } from '../../index.ts';
+
 export const HqCode = {
   NO_ERROR: 0,
   BAD_REQUEST: 400,
@@ -35,6 +37,12 @@ export class HqError extends Error {
     super(HQ_MEANINGS[code]);
     this.code = code;
   }
+}
+
+/** What ends a stream with a code: on QUIC the client is told it, elsewhere it is an end without an answer. */
+export function hqReset(code: HqCodeValue): QuicError {
+  const message = HQ_MEANINGS[code];
+  return new QuicError('ERR_QUIC_APPLICATION_ERROR', { type: 'application', errorCode: code, message });
 }
 
 /** What a code of a stranger's server means; empty if it is none of the table. */

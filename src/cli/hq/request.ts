@@ -1,8 +1,8 @@
 // The request of HTTP/0.9: one line, `GET /path`, ended by CR LF, by LF or by the end of the stream. Bytes of a stranger,
 // so its length and its time are limited.
 
-import type { QuicStream } from '../../index.ts';
-import { HqCode, HqError } from './codes.ts';
+import type { Duplex } from 'node:stream';
+import { HqCode, HqError, hqReset } from './codes.ts';
 
 /** Bytes that a request line may have, its end included. */
 export const MAX_REQUEST_LINE = 4096;
@@ -14,36 +14,39 @@ export const MAX_REQUEST_REST = 65_536;
 export const REQUEST_TIMEOUT = 10_000;
 
 /** The path as it was sent, beginning with `/`. Throws HqError, or the error of the stream. */
-export async function readRequest(stream: QuicStream): Promise<string> {
+export async function readRequest(stream: Duplex): Promise<string> {
   const line = await readLine(stream);
   const match = /^GET (\/[\x21-\x7e]*)$/.exec(line);
   if (match === null) throw new HqError(HqCode.BAD_REQUEST);
   return match[1];
 }
 
-/** Takes what comes after the request, so that the stream can end, up to a limit. Never throws. */
-export async function ignoreRest(stream: QuicStream): Promise<void> {
-  try {
-    for (let ignored = 0; ignored <= MAX_REQUEST_REST; ) {
-      const chunk = await stream.read();
-      if (chunk === null) return;
-      ignored += chunk.length;
-    }
-    stream.stopSending(HqCode.REQUEST_TOO_LONG);
-  } catch {
-    // The client gave its side up, which is its right.
-  }
+/** Takes what comes after the request, so that the stream can end, up to a limit; then the client is told to stop. */
+export function ignoreRest(stream: Duplex): void {
+  let ignored = 0;
+  stream.on('data', (chunk: Uint8Array) => {
+    ignored += chunk.length;
+    // Once it has its answer: until then it is held back.
+    if (ignored <= MAX_REQUEST_REST) return;
+    if (stream.writableFinished) stream.destroy(hqReset(HqCode.REQUEST_TOO_LONG));
+    else stream.pause();
+  });
+  stream.once('finish', () => stream.resume());
 }
 
-async function readLine(stream: QuicStream): Promise<string> {
+async function readLine(stream: Duplex): Promise<string> {
   const late = new AbortController();
-  const timer = setTimeout(() => late.abort(new HqError(HqCode.REQUEST_TIMEOUT)), REQUEST_TIMEOUT);
+  const timer = setTimeout(() => late.abort(), REQUEST_TIMEOUT);
   timer.unref();
   try {
     let line = '';
     for (;;) {
-      const chunk = await stream.read({ signal: late.signal });
-      if (chunk === null) return line.replace(/\r$/, '');
+      const chunk = stream.read() as Uint8Array | null;
+      if (chunk === null) {
+        if (stream.readableEnded) return line.replace(/\r$/, '');
+        await moreOf(stream, late.signal);
+        continue;
+      }
       line += latin1(chunk.subarray(0, MAX_REQUEST_LINE + 1));
       const end = line.indexOf('\n');
       const length = end < 0 ? line.length : end + 1;
@@ -53,6 +56,30 @@ async function readLine(stream: QuicStream): Promise<string> {
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Waits until there is something to read, or the end. */
+function moreOf(stream: Duplex, late: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const events = ['readable', 'end', 'close'] as const;
+    const done = (error?: Error): void => {
+      for (const event of events) stream.off(event, onMore);
+      stream.off('error', done);
+      late.removeEventListener('abort', onLate);
+      if (error !== undefined) reject(error);
+      else resolve();
+    };
+    const onMore = (): void => done(stream.destroyed && !stream.readableEnded ? gone(stream) : undefined);
+    const onLate = (): void => done(new HqError(HqCode.REQUEST_TIMEOUT));
+    for (const event of events) stream.on(event, onMore);
+    stream.on('error', done);
+    late.addEventListener('abort', onLate);
+    if (stream.destroyed) onMore();
+  });
+}
+
+function gone(stream: Duplex): Error {
+  return stream.errored ?? new Error('The stream was closed');
 }
 
 /** A character for each byte. */
