@@ -40,6 +40,8 @@ export class Idle {
 
   /** RFC 9000 §10.1: the first ack-eliciting packet since the last received one restarts the timer too. */
   onSentEliciting(now: number): void {
+    // Whatever was sent tells the new address as well as a PING would.
+    this.#dataAt = Number.NaN;
     if (this.#sentSinceReceive) return;
     this.#sentSinceReceive = true;
     this.#idleFrom = now;
