@@ -70,15 +70,17 @@ export type {
 export type { MigrateOptions } from './runtime/migrations.ts';
 export { type NativeState, nativeState } from './runtime/native.ts';
 export type { TransportOptions } from './runtime/options.ts';
+export type { OtherDatagram } from './runtime/other-datagrams.ts';
 export type { PathStats, QuicPath } from './runtime/path.ts';
 export { type OpenOptions, QuicStream, type WaitOptions } from './runtime/stream.ts';
 export type { StreamDeadline } from './runtime/stream-deadline.ts';
 export type { ClientHelloInfo, EarlyDataState, ExternalPsk } from './tls/engine.ts';
 export { type BindUri, parseBindUri, resolveBindUri } from './udp/bind-uri.ts';
+export type { GivenSocket } from './udp/given-socket.ts';
 export type { HandOver, ShardPlace } from './udp/hand-over.ts';
 export { LocalHandOver } from './udp/local-hand-over.ts';
 export { ProcessHandOver, type ProcessHandOverOptions } from './udp/process-hand-over.ts';
-export type { SocketFactory } from './udp/socket.ts';
+export type { DatagramSocket, SocketBackend, SocketFactory } from './udp/socket.ts';
 export { formatAddress, type SocketAddress } from './util/address.ts';
 export { listen } from './workers/listen.ts';
 export type { WorkerListenOptions, WorkersOptions } from './workers/options.ts';

@@ -318,11 +318,10 @@ export class QuicListener {
         message: 'The listener has bind URIs instead of address and port',
       });
     }
-    if (!this.#ownsEndpoint) {
+    if (!this.#ownsEndpoint || this.endpoint.environment.sockets.only !== undefined) {
       if (!isGiven) return {};
       throw quicError('ERR_QUIC_INVALID_STATE', {
-        message:
-          'The endpoint was given to the listener and says where it is bound; address and port are its options',
+        message: 'The endpoint or socket that was given to the listener says where it is bound',
       });
     }
     const { address = this.#parsed.place.address, port = this.#parsed.place.port ?? 0 } = options;

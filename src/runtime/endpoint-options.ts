@@ -1,11 +1,14 @@
 // What an endpoint can be told when it is made.
 
 import type { KeyRingInput } from '../crypto/key-ring.ts';
+import type { CryptoProvider } from '../crypto/provider.ts';
 import type { ConnectionIds } from '../routing/connection-ids.ts';
 import type { AddressValidation } from '../routing/router-options.ts';
 import type { TokenProvider } from '../routing/tokens.ts';
+import type { GivenSocket } from '../udp/given-socket.ts';
 import type { HandOver } from '../udp/hand-over.ts';
 import type { Backend, Environment } from './environment.ts';
+import type { OtherDatagram } from './other-datagrams.ts';
 
 export interface EndpointOptions {
   /** IP address to bind; '0.0.0.0' or '::' for all of a family, absent for all of both. */
@@ -47,6 +50,15 @@ export interface EndpointOptions {
    * ERR_QUIC_NATIVE_UNAVAILABLE where it cannot be used; `auto`, the default, uses the addon if there is one that works.
    */
   backend?: Backend;
+  /**
+   * A socket that is there already: one of node:dgram, bound to one IP address, or a transport with the shape of a
+   * DatagramSocket. It stays open when the endpoint closes, and stands instead of `address`, `port` and `backend`.
+   */
+  socket?: GivenSocket;
+  /** Does the cryptography, in place of the backend's. One that cannot do TLS 1.3 is refused: ERR_QUIC_UNSUPPORTED. */
+  cryptoProvider?: CryptoProvider;
+  /** Gets datagrams that are not QUIC (their second bit is 0, RFC 9443 §3), such as those of STUN; see `OtherDatagram`. */
+  onOtherDatagram?: (datagram: OtherDatagram) => void;
   /** Clock, sockets, randomness: for the virtual network, in place of a `backend`. Default the process's own. */
   environment?: Environment;
 }
@@ -70,5 +82,8 @@ export const ENDPOINT_OPTION_NAMES: readonly string[] = [
   'reusePort',
   'interfaceInterval',
   'backend',
+  'socket',
+  'cryptoProvider',
+  'onOtherDatagram',
   'environment',
 ];

@@ -154,6 +154,14 @@ export class EndpointSockets implements SocketPoolOwner {
     return this.#pool.totals;
   }
 
+  /** The first of them. Throws ERR_QUIC_LISTENER_NOT_STARTED where there is none. */
+  get address(): SocketAddress {
+    const [first] = this.addresses;
+    if (first === undefined)
+      throw quicError('ERR_QUIC_LISTENER_NOT_STARTED', { message: 'The endpoint is not bound' });
+    return first;
+  }
+
   /** Where the sockets are bound: first those of `bind`. */
   get addresses(): SocketAddress[] {
     const all = this.#pool.sockets.map((socket) => socket.localAddress);

@@ -11,7 +11,7 @@ import type { RouteResult } from '../routing/route-result.ts';
 import type { Router } from '../routing/router.ts';
 import type { TokenProvider } from '../routing/tokens.ts';
 import type { DatagramSocket, SocketBackend } from '../udp/socket.ts';
-import { addressKey, type SocketAddress, sameAddress } from '../util/address.ts';
+import { addressKey, type SocketAddress } from '../util/address.ts';
 import type { Timer } from '../util/clock.ts';
 import { SUPPORTED_VERSIONS } from '../wire/versions.ts';
 import type { Acceptor, Reception } from './acceptor.ts';
@@ -33,6 +33,7 @@ import { type DatagramSink, Loop } from './loop.ts';
 import type { MigrateOptions } from './migrations.ts';
 import { Observer } from './observer.ts';
 import { checkOptionNames, integer } from './options.ts';
+import { OtherDatagrams } from './other-datagrams.ts';
 import { answerQuestions, type HandshakeQuestions, type VerificationOptions } from './questions.ts';
 
 /**
@@ -51,6 +52,7 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
   readonly #tokens: TokenProvider;
   readonly #shard: EndpointShard;
   readonly #sockets: EndpointSockets;
+  readonly #others: OtherDatagrams;
   readonly #routerTimer: Timer;
   readonly #drains: Drains = new Drains();
   readonly #observer: Observer = new Observer(this);
@@ -65,6 +67,7 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
     this.#versions = parseVersions(options.versions) ?? SUPPORTED_VERSIONS;
     this.loop = new Loop(clock);
     this.#shard = new EndpointShard(options);
+    this.#others = new OtherDatagrams(options.onOtherDatagram);
     const { router, tokens, keys } = endpointRouting(options, this.environment, this.#versions);
     this.#router = router;
     this.#routes = new ConnectionRoutes(router);
@@ -87,7 +90,7 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
    * the same interface; for another one, that before is released.
    */
   bind(at: BindPlace = {}): Promise<BoundInterface> {
-    return this.#joined(() => this.#sockets.bind(at));
+    return this.#joined(() => this.#sockets.bind(this.environment.sockets.only ?? at));
   }
 
   /** Gives up what `bind` bound. Sockets that connections use stay until those are gone; `bind` takes them up again. */
@@ -125,10 +128,7 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
 
   /** Where the first socket is bound. Throws ERR_QUIC_LISTENER_NOT_STARTED before `bind`. */
   get address(): SocketAddress {
-    const [first] = this.#sockets.addresses;
-    if (first === undefined)
-      throw quicError('ERR_QUIC_LISTENER_NOT_STARTED', { message: 'The endpoint is not bound' });
-    return first;
+    return this.#sockets.address;
   }
 
   /** Where all sockets are bound. */
@@ -322,9 +322,7 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
   }
 
   releaseSocket(local: SocketAddress): void {
-    const uses = (path: { local: SocketAddress }): boolean => sameAddress(path.local, local);
-    for (const { core } of this.#connections.keys()) if (core.paths.all.some(uses)) return;
-    this.#sockets.release(local);
+    if (!this.addressesInUse().has(addressKey(local))) this.#sockets.release(local);
   }
 
   onRoutingEvent(driven: DrivenConnection, event: ConnectionEvent): void {
@@ -392,7 +390,8 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
         socket?.send(result.reply, 0, result.reply.length, from, 0, 0, to);
         return;
       default:
-        if (result.kind === 'drop') this.#observer.onDrop(from, to, bytes.length, result.reason);
+        if (result.kind !== 'drop' || this.#others.take(bytes, from, to, socket)) return;
+        this.#observer.onDrop(from, to, bytes.length, result.reason);
     }
   }
 

@@ -2,8 +2,10 @@
 
 import { nodeProvider, nodeRandom } from '../crypto/node-provider.ts';
 import type { CryptoProvider, RandomSource } from '../crypto/provider.ts';
+import { checkProvider } from '../crypto/provider-check.ts';
 import { invalidArgValue, quicError } from '../errors.ts';
 import { dgramSockets } from '../udp/dgram-socket.ts';
+import { type GivenSocket, givenSocket } from '../udp/given-socket.ts';
 import { nodeClock } from '../udp/node-clock.ts';
 import type { SocketFactory } from '../udp/socket.ts';
 import type { Clock } from '../util/clock.ts';
@@ -35,12 +37,16 @@ export function nodeEnvironment(backend: Backend = 'auto'): Environment {
   return { ...portable, sockets: sockets ?? dgramSockets, provider: provider ?? nodeProvider };
 }
 
-/** What the options `environment` and `backend` say together. */
+/** What the options `environment`, `backend`, `socket` and `cryptoProvider` say together. */
 export function environmentOf(options: {
   environment?: Environment | undefined;
   backend?: Backend | undefined;
+  socket?: GivenSocket | undefined;
+  cryptoProvider?: CryptoProvider | undefined;
+  address?: string | undefined;
+  port?: number | undefined;
 }): Environment {
-  const { environment, backend } = options;
+  const { environment, backend, socket, cryptoProvider } = options;
   if (backend !== undefined && !BACKENDS.includes(backend))
     throw invalidArgValue('backend', backend, "must be 'auto', 'dgram' or 'native'");
   if (environment !== undefined && backend !== undefined)
@@ -49,7 +55,17 @@ export function environmentOf(options: {
       backend,
       'cannot be chosen for an environment, which has its own sockets',
     );
-  return environment ?? nodeEnvironment(backend);
+  for (const name of ['backend', 'address', 'port'] as const) {
+    if (socket !== undefined && options[name] !== undefined)
+      throw invalidArgValue(name, options[name], 'cannot be chosen for a socket that is given');
+  }
+  const chosen = environment ?? nodeEnvironment(backend);
+  if (cryptoProvider !== undefined) checkProvider(cryptoProvider, chosen.random);
+  return {
+    ...chosen,
+    ...(socket === undefined ? {} : { sockets: givenSocket(socket) }),
+    ...(cryptoProvider === undefined ? {} : { provider: cryptoProvider }),
+  };
 }
 
 const BACKENDS: readonly Backend[] = ['auto', 'dgram', 'native'];

@@ -139,6 +139,8 @@ export interface SocketFactory {
   readonly backend: SocketBackend;
   /** What the sockets of this factory can do. */
   readonly capabilities: SocketCapabilities;
+  /** The only address that can be bound; absent: any. */
+  readonly only?: SocketAddress;
   /**
    * Binds one socket to exactly this address, which may be a wildcard.
    * @throws QuicError ERR_QUIC_BIND with the system's error as `cause` (see {@link bindError})
@@ -153,8 +155,11 @@ export interface SocketFactory {
   sourceFor?(remote: SocketAddress): string | null;
 }
 
-/** `dgram`: node:dgram. `native`: the addon. `virtual`: a network that exists in the process only. */
-export type SocketBackend = 'dgram' | 'native' | 'virtual';
+/**
+ * `dgram`: node:dgram. `native`: the addon. `virtual`: a network that exists in the process only. `custom`: a transport that
+ * the application gave.
+ */
+export type SocketBackend = 'dgram' | 'native' | 'virtual' | 'custom';
 
 export interface SocketOptions {
   readonly address: SocketAddress;
