@@ -53,7 +53,7 @@ export {
   type ConnectionInfo,
   QuicConnection,
 } from './runtime/connection.ts';
-export type { ConnectionStats } from './runtime/connection-stats.ts';
+export type { BatchCounters, ConnectionStats } from './runtime/connection-stats.ts';
 export type { DiagnosticsMessages, IncomingDecision } from './runtime/diagnostics.ts';
 export { toDuplex } from './runtime/duplex.ts';
 export { QuicEndpoint } from './runtime/endpoint.ts';
@@ -80,7 +80,7 @@ export type { GivenSocket } from './udp/given-socket.ts';
 export type { HandOver, ShardPlace } from './udp/hand-over.ts';
 export { LocalHandOver } from './udp/local-hand-over.ts';
 export { ProcessHandOver, type ProcessHandOverOptions } from './udp/process-hand-over.ts';
-export type { DatagramSocket, SocketBackend, SocketFactory } from './udp/socket.ts';
+export type { DatagramHandler, DatagramSocket, SocketBackend, SocketFactory } from './udp/socket.ts';
 export { formatAddress, type SocketAddress } from './util/address.ts';
 export { listen } from './workers/listen.ts';
 export type { WorkerListenOptions, WorkersOptions } from './workers/options.ts';

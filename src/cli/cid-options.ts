@@ -1,7 +1,7 @@
 // Options about connection ids that `serve` and `cid` share: text in, options of QUIC-LB out.
 
 import { type Command, Option } from 'commander';
-import { awsNlb, envoy, katran, type QuicLbAlgorithm, type QuicLbOptions } from '../cid.ts';
+import { awsNlb, envoy, katran, type QuicLbAlgorithm, QuicLbCodec, type QuicLbOptions } from '../cid.ts';
 import { usageError } from './errors.ts';
 import { parseWhole } from './values.ts';
 
@@ -32,25 +32,43 @@ export function addCidOptions(command: Command): Command {
     );
 }
 
-/** Undefined without `--server-id`. */
+/** Undefined without `--server-id`. Impossible sizes are wrong use, here and not where the ids are made. */
 export function quicLbOptions(options: CidOptions): QuicLbOptions | undefined {
-  const { serverId, cid, cidKey, nonceLength, rotation, algorithm } = options;
-  if (serverId === undefined) return undefined;
-  const given = {
-    ...(nonceLength === undefined ? {} : { nonceLength }),
-    ...(rotation === undefined ? {} : { rotation }),
-    ...(cidKey === undefined ? {} : { key: cidKey }),
-    ...(algorithm === undefined ? {} : { algorithm }),
-  };
+  if (options.serverId === undefined) return undefined;
+  const { nonceLength, rotation, cidKey, algorithm } = options;
   try {
-    if (cid === 'aws-nlb') return { ...awsNlb({ serverId }), ...given };
-    if (cid === 'envoy') return { ...envoy({ serverId }), ...given };
-    if (cid === 'katran')
-      return { ...katran({ hostId: Number(`0x${serverId.replace(/^0x/i, '')}`) }), ...given };
-    return { serverId, ...given };
+    const chosen: QuicLbOptions = {
+      ...presetOf(options.cid, options.serverId),
+      ...(nonceLength === undefined ? {} : { nonceLength }),
+      ...(rotation === undefined ? {} : { rotation }),
+      ...(cidKey === undefined ? {} : { key: cidKey }),
+      ...(algorithm === undefined ? {} : { algorithm }),
+    };
+    layoutOf(chosen);
+    return chosen;
   } catch (error) {
     throw usageError((error as Error).message, error);
   }
+}
+
+/** The layout of a server's ids, and its id. */
+export function layoutOf({ serverId, ...rest }: QuicLbOptions): { codec: QuicLbCodec; serverId: Uint8Array } {
+  const bytes = typeof serverId === 'string' ? hexBytes(serverId) : serverId;
+  return { codec: new QuicLbCodec({ ...rest, serverIdLength: bytes.length }), serverId: bytes };
+}
+
+function presetOf(cid: string | undefined, serverId: string): QuicLbOptions {
+  if (cid === 'aws-nlb') return awsNlb({ serverId });
+  if (cid === 'envoy') return envoy({ serverId });
+  if (cid === 'katran') return katran({ hostId: Number.parseInt(serverId.replace(/^0x/i, ''), 16) });
+  return { serverId };
+}
+
+function hexBytes(text: string): Uint8Array {
+  const digits = text.replace(/^0x/i, '');
+  if (!/^([0-9a-f]{2})+$/i.test(digits))
+    throw usageError(`--server-id: "${text}" must be pairs of hexadecimal digits`);
+  return Buffer.from(digits, 'hex');
 }
 
 const PRESETS = ['quic-lb', 'aws-nlb', 'katran', 'envoy'];

@@ -7,15 +7,18 @@ import { checkExport } from '../tls/exporter-arguments.ts';
 import type { SocketAddress } from '../util/address.ts';
 import { EMPTY } from '../util/bytes.ts';
 import { clientNameOf } from './client-name.ts';
-import { type ConnectionStats, statsOf } from './connection-stats.ts';
+import { type BatchCounters, type ConnectionStats, statsOf } from './connection-stats.ts';
 
 export abstract class ConnectionFacts {
   protected readonly core: ConnectionCore;
   /** What the client asks for, before the engine says it. */
   protected askedName: string | null;
 
-  constructor(core: ConnectionCore) {
+  readonly #batches: BatchCounters;
+
+  constructor(core: ConnectionCore, batches: BatchCounters) {
     this.core = core;
+    this.#batches = batches;
     this.askedName = core.config.serverName;
   }
 
@@ -77,7 +80,7 @@ export abstract class ConnectionFacts {
 
   /** Counters, as plain numbers. */
   get stats(): ConnectionStats {
-    return statsOf(this.core);
+    return statsOf(this.core, this.#batches);
   }
 
   /** The group of the key agreement, as in the option `groups`; null until known. */

@@ -30,9 +30,18 @@ export interface ConnectionStats {
   bytesAcknowledged: number;
   sendQueue: SendQueueInfo;
   datagrams: DatagramCounters;
+  batches: BatchCounters;
 }
 
-export function statsOf(core: ConnectionCore): ConnectionStats {
+/** How datagrams were handed to the socket. */
+export interface BatchCounters {
+  /** Calls of the socket. */
+  flushes: number;
+  /** Datagrams that left in a call together with one before them; 0 where the socket takes one at a time. */
+  coalesced: number;
+}
+
+export function statsOf(core: ConnectionCore, batches: BatchCounters): ConnectionStats {
   const { recovery, paths, streams } = core;
   const { active } = paths;
   return {
@@ -55,5 +64,6 @@ export function statsOf(core: ConnectionCore): ConnectionStats {
     bytesAcknowledged: streams.stats.bytesAcked,
     sendQueue: sendQueueOf(core),
     datagrams: { ...core.datagrams.counters },
+    batches: { ...batches },
   };
 }

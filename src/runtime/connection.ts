@@ -66,7 +66,7 @@ export class QuicConnection extends ConnectionFacts implements ConnectionOwner, 
 
   /** Made by `connect` and by listeners. */
   constructor(driven: DrivenConnection, questions: HandshakeQuestions, now: () => number) {
-    super(driven.core);
+    super(driven.core, driven.batches);
     this.#driven = driven;
     this.#questions = questions;
     this.#now = now;

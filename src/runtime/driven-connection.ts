@@ -6,6 +6,7 @@ import type { SendInfo } from '../connection/connection-io.ts';
 import type { ConnectionEvent } from '../connection/events.ts';
 import type { DatagramSocket } from '../udp/socket.ts';
 import type { SocketAddress } from '../util/address.ts';
+import type { BatchCounters } from './connection-stats.ts';
 import type { Driven, Loop } from './loop.ts';
 
 /** What the endpoint does for its connections. */
@@ -41,6 +42,7 @@ export class DrivenConnection implements Driven {
   deliverQueued = false;
   readonly core: ConnectionCore;
   owner: ConnectionOwner | null = null;
+  readonly batches: BatchCounters = { flushes: 0, coalesced: 0 };
   /** What routing knows of it. */
   ids: Uint8Array[] = [];
   resetTokens: { token: Uint8Array; from: SocketAddress }[] = [];
@@ -141,7 +143,10 @@ export class DrivenConnection implements Driven {
     while (sent < most) {
       const info = core.send(OUT, now, Math.min(segments, most - sent), null, null, SENT);
       if (info === null) break;
-      sent += info.length <= info.segmentSize ? 1 : Math.ceil(info.length / info.segmentSize);
+      const datagrams = info.length <= info.segmentSize ? 1 : Math.ceil(info.length / info.segmentSize);
+      sent += datagrams;
+      this.batches.flushes++;
+      this.batches.coalesced += datagrams - 1;
       const socket = this.#host.socketFor(info.from);
       if (socket === null) continue;
       if (!socket.send(OUT, 0, info.length, info.to, info.segmentSize, info.ecn, info.from)) {

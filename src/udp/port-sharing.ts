@@ -43,7 +43,12 @@ export class PortSharing implements SocketFactory {
     if (options.remote !== undefined) return this.#factory.bind(options);
     const key = addressKey(options.address);
     const known = this.#shared.get(key);
-    if (known !== undefined) return (await known).join();
+    if (known !== undefined) {
+      const shared = await known;
+      if (shared.closing === null) return shared.join();
+      await shared.closing;
+      return this.bind(options);
+    }
     const binding = this.#factory
       .bind(options)
       .then((socket) => new SharedPort(socket, () => this.#forget(binding)));
@@ -68,6 +73,8 @@ class SharedPort {
   readonly socket: DatagramSocket;
   readonly #members: Set<Member> = new Set();
   readonly #onEmpty: () => void;
+  /** Once the last one has left. */
+  closing: Promise<void> | null = null;
   #count = 0;
 
   constructor(socket: DatagramSocket, onEmpty: () => void) {
@@ -91,8 +98,8 @@ class SharedPort {
   async leave(member: Member): Promise<void> {
     if (!this.#members.delete(member)) return;
     if (this.#members.size > 0) return this.keepAlive();
-    this.#onEmpty();
-    await this.socket.close();
+    this.closing = this.socket.close().finally(this.#onEmpty);
+    await this.closing;
   }
 
   /** The process waits for the socket as long as one member wants it to. */

@@ -2,8 +2,8 @@
 
 import { randomBytes } from 'node:crypto';
 import { Command } from 'commander';
-import { type DecodedConnectionId, decodeConnectionId, QuicLbCodec, type QuicLbLayout } from '../../cid.ts';
-import { addCidOptions, type CidOptions, quicLbOptions } from '../cid-options.ts';
+import { type DecodedConnectionId, decodeConnectionId, type QuicLbCodec } from '../../cid.ts';
+import { addCidOptions, type CidOptions, layoutOf, quicLbOptions } from '../cid-options.ts';
 import { usageError } from '../errors.ts';
 import { print, printRows } from '../output.ts';
 import { parseCount, parseWhole } from '../values.ts';
@@ -33,26 +33,25 @@ interface DecodeOptions extends CidOptions {
 }
 
 function decode(id: string, options: DecodeOptions): void {
-  const layout = layoutOf(options);
-  const decoded = checked(() => decodeConnectionId(id, layout ?? []));
+  const codec = codecOf(options);
+  const decoded = decodedId(id, codec);
   if (options.json === true) print(JSON.stringify(plain(decoded), null, 2));
-  else printRows(rowsOf(decoded, layout));
+  else printRows(rowsOf(decoded, codec));
 }
 
 function generate(options: CidOptions & { count?: number }): void {
   const given = quicLbOptions(options);
   if (given === undefined) throw usageError('"cid generate" needs --server-id <hex>');
-  const { serverId, ...rest } = given;
-  const bytes = checked(() => Buffer.from(bytesOf(serverId)));
-  const codec = checked(() => new QuicLbCodec({ ...rest, serverIdLength: bytes.length }));
+  const { codec, serverId } = layoutOf(given);
+  const { nonceLength } = codec.layout;
   for (let i = options.count ?? 1; i > 0; i--) {
-    const { nonceLength } = codec.layout;
-    print(Buffer.from(codec.encode(bytes, randomBytes(nonceLength), randomBytes(1)[0])).toString('hex'));
+    const id = codec.encode(serverId, randomBytes(nonceLength), randomBytes(1)[0]);
+    print(hex(id));
   }
 }
 
-/** The layout that was described, by its sizes or by a server id. */
-function layoutOf(options: DecodeOptions): QuicLbLayout | undefined {
+/** The codec that was described, by its sizes or by a server id. */
+function codecOf(options: DecodeOptions): QuicLbCodec | undefined {
   const length = options.serverIdLength ?? PRESET_LENGTHS[options.cid ?? ''];
   if (options.serverId === undefined && length === undefined) {
     const beside = ['cidKey', 'nonceLength', 'rotation', 'algorithm'] as const;
@@ -60,14 +59,11 @@ function layoutOf(options: DecodeOptions): QuicLbLayout | undefined {
       throw usageError('A layout needs --server-id-length <bytes>, or --server-id <hex>');
     return undefined;
   }
-  const serverId = options.serverId ?? '00'.repeat(length ?? 0);
-  const given = quicLbOptions({ ...options, serverId });
-  if (given === undefined) return undefined;
-  const { serverId: bytes, ...rest } = given;
-  return checked(() => ({ ...rest, serverIdLength: bytesOf(bytes).length }));
+  const given = quicLbOptions({ ...options, serverId: options.serverId ?? '00'.repeat(length ?? 0) });
+  return given === undefined ? undefined : layoutOf(given).codec;
 }
 
-function rowsOf(decoded: DecodedConnectionId, layout: QuicLbLayout | undefined): [string, string][] {
+function rowsOf(decoded: DecodedConnectionId, codec: QuicLbCodec | undefined): [string, string][] {
   const { length, rotation, isRoutable, lowBits, encodesLength, serverId, nonce, worker } = decoded;
   const rows: [string, string][] = [
     ['length', `${length} bytes`],
@@ -77,12 +73,11 @@ function rowsOf(decoded: DecodedConnectionId, layout: QuicLbLayout | undefined):
   if (serverId !== null && nonce !== null) {
     rows.push(['server id', hex(serverId)], ['nonce', hex(nonce)]);
     if (worker !== null) rows.push(['worker', String(worker)]);
-  } else rows.push(['server id', layout === undefined ? NO_LAYOUT : otherLayout(layout)]);
+  } else rows.push(['server id', codec === undefined ? NO_LAYOUT : otherLayout(codec)]);
   return rows;
 }
 
-function otherLayout(layout: QuicLbLayout): string {
-  const { length, rotation } = new QuicLbCodec(layout);
+function otherLayout({ length, rotation }: QuicLbCodec): string {
   return `? this layout has rotation ${rotation} and ${length} bytes`;
 }
 
@@ -91,21 +86,13 @@ function plain(decoded: DecodedConnectionId): object {
   return { ...decoded, serverId: serverId && hex(serverId), nonce: nonce && hex(nonce) };
 }
 
-/** What a wrong value throws is wrong use. */
-function checked<T>(make: () => T): T {
+/** What is no hexadecimal text is wrong use. */
+function decodedId(id: string, codec: QuicLbCodec | undefined): DecodedConnectionId {
   try {
-    return make();
+    return decodeConnectionId(id, codec === undefined ? [] : codec.layout);
   } catch (error) {
     throw usageError((error as Error).message, error);
   }
-}
-
-function bytesOf(value: Uint8Array | string): Uint8Array {
-  if (typeof value !== 'string') return value;
-  const digits = value.replace(/^0x/i, '');
-  if (!/^([0-9a-f]{2})+$/i.test(digits))
-    throw usageError(`--server-id: "${value}" must be pairs of hexadecimal digits`);
-  return Buffer.from(digits, 'hex');
 }
 
 function hex(bytes: Uint8Array): string {
