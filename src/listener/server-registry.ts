@@ -68,7 +68,8 @@ export class ServerRegistry {
 
   async bind(name: string, uris: string | readonly string[]): Promise<void> {
     const server = this.get(name);
-    if (server === undefined) throw quicError('ERR_QUIC_SERVER_NOT_FOUND');
+    if (server === undefined)
+      throw quicError('ERR_QUIC_SERVER_NOT_FOUND', { message: `There is no server named '${name}'` });
     await this.#interfaces.bind(server.binds, parseBinds('uris', uris));
   }
 
