@@ -19,6 +19,7 @@ const trials = {
   quayside: `for (const name of ['connect', 'listen']) if (typeof entry[name] !== 'function') throw new Error(name + ' is missing');`,
   'quayside/core': `if (Object.keys(entry).length === 0) throw new Error('the core exports nothing');`,
   'quayside/group': `new entry.ListenGroup({ connected: () => null });`,
+  'quayside/metrics': `if (entry.prometheusText([]) !== '') throw new Error('metrics came out of nothing');`,
   'quayside/sim': `new entry.VirtualClock();`,
   'quayside/pki': `const made = await entry.makeCertificate({ subject: 'localhost', names: ['localhost'] }); if (!String(made.pem ?? made.cert ?? '').includes('BEGIN CERTIFICATE')) throw new Error('no certificate came out');`,
 };

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { type NamespacePeer, Namespaces, noNamespaces } from '../support/namespaces.ts';
+import { withoutNative } from '../support/native.ts';
 
 const skip = noNamespaces() ?? false;
 
@@ -12,11 +13,11 @@ interface Stage {
   ca: string;
 }
 
-async function stage(t: TestContext): Promise<Stage> {
+async function stage(t: TestContext, backend = 'auto'): Promise<Stage> {
   const net = new Namespaces();
   t.after(() => net.end());
   const [server, client] = await Promise.all([net.start('server'), net.start('client')]);
-  const ca = String(await server.call('listen'));
+  const ca = String(await server.call('listen', backend));
   return { net, server, client, ca };
 }
 
@@ -71,12 +72,29 @@ test('L42 a real device with link-local IPv6 alone is waited for, and bound past
 });
 
 test('L9 a wildcard takes in the addresses of real devices that come later', { skip }, async (t) => {
-  const { net, server, client, ca } = await stage(t);
+  const { net, server, client, ca } = await stage(t, 'dgram');
   assert.equal(await server.call('bind', '0.0.0.0:4433'), 'bound 127.0.0.1:4433');
   net.join('eth0', '10.75.0.2/24', '10.75.0.1/24');
   await server.tells('rebound inet://0.0.0.0:4433 127.0.0.1:4433 10.75.0.2:4433');
   await client.call('connect', 'a', '10.75.0.2:4433', ca);
   assert.equal(await client.call('echo', 'a', 'one'), 'one');
+});
+
+test('L9 a wildcard that is one socket serves the addresses of real devices that come later', {
+  skip: skip || withoutNative,
+}, async (t) => {
+  const { net, server, client, ca } = await stage(t);
+  assert.equal(await server.call('bind', '0.0.0.0:4433'), 'bound 0.0.0.0:4433');
+  net.join('eth0', '10.76.0.2/24', '10.76.0.1/24');
+  assert.equal(await server.call('bind', 'iface://v4.eth0:4433'), 'bound 10.76.0.2:4433');
+  await client.call('connect', 'a', '10.76.0.2:4433', ca);
+  assert.equal(await client.call('echo', 'a', 'one'), 'one');
+  await server.call('release', '0.0.0.0:4433');
+  await client.call('connect', 'b', '10.76.0.2:4433', ca);
+  assert.equal(await client.call('echo', 'b', 'two'), 'two');
+  await server.call('release', 'iface://v4.eth0:4433');
+  await assert.rejects(client.call('connect', 'c', '10.76.0.2:4433', ca) as Promise<unknown>);
+  assert.equal(await client.call('echo', 'a', 'three'), 'three');
 });
 
 test('L28 L29 L30 interfaces come and go under load, and no connection that was there is lost', {

@@ -62,7 +62,7 @@ test('L83 wrong socket options are refused by name', () => {
 
 test('L83 endpoints that ask for it share a port, and elsewhere reusePort is refused', async () => {
   const options = { address: '127.0.0.1', reusePort: true };
-  if (!dgramSockets.capabilities.reusePort) {
+  if (!new QuicEndpoint().environment.sockets.capabilities.reusePort) {
     assert.throws(() => new QuicEndpoint(options), { code: 'ERR_QUIC_UNSUPPORTED', message: /reusePort/ });
     return;
   }

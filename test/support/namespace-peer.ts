@@ -30,9 +30,9 @@ function serverCalls(): Record<string, Call> {
   let listener: QuicListener;
   return {
     ready: () => {},
-    async listen() {
+    async listen(backend: 'auto' | 'dgram') {
       const { certPem: cert, keyPem: key, caPem } = makeTestIdentity();
-      const options = { alpn: 'test', bind: [], interfaceInterval: 100, maxIdleTimeout: 20_000 };
+      const options = { alpn: 'test', bind: [], backend, interfaceInterval: 100, maxIdleTimeout: 20_000 };
       listener = await listen({ ...options, servers: { localhost: { cert, key } } });
       void tellEvents(listener.endpoint);
       void accept(listener, closed);
