@@ -129,7 +129,7 @@ export class BlockCipher implements IdCipher {
 
   encrypt(id: Uint8Array): void {
     const payload = id.subarray(1);
-    if (id.length < BLOCK) this.#feistel(payload);
+    if (id.length < BLOCK) this.#feistel(...halves(payload));
     else if (id.length === BLOCK) xor(payload, this.#fixedStream());
     else {
       payload.set(this.#aes.encrypt(payload.subarray(0, BLOCK)));
@@ -139,7 +139,7 @@ export class BlockCipher implements IdCipher {
 
   decrypt(id: Uint8Array): void {
     const payload = id.subarray(1);
-    if (id.length < BLOCK) this.#inverseFeistel(payload);
+    if (id.length < BLOCK) this.#feistel(...(halves(payload).reverse() as Halves));
     else if (id.length === BLOCK) xor(payload, this.#fixedStream());
     else {
       xor(payload.subarray(BLOCK), this.#aes.encrypt(payload.subarray(0, BLOCK)));
@@ -152,27 +152,21 @@ export class BlockCipher implements IdCipher {
     return this.#aes.encrypt(this.#aes.encrypt(new Uint8Array(BLOCK)));
   }
 
-  #feistel(payload: Uint8Array): void {
-    let left = payload.slice(0, Math.ceil(payload.length / 2));
-    let right = payload.slice(left.length);
-    for (let round = 0; round < 4; round++) {
-      xor(left, this.#aes.encrypt(padded(right)));
-      [left, right] = [right, left];
+  /** Four rounds, in place. With the halves the other way round it undoes itself. */
+  #feistel(one: Uint8Array, other: Uint8Array): void {
+    for (let i = 0; i < 2; i++) {
+      xor(one, this.#aes.encrypt(padded(other)));
+      xor(other, this.#aes.encrypt(padded(one)));
     }
-    payload.set(left);
-    payload.set(right, left.length);
   }
+}
 
-  #inverseFeistel(payload: Uint8Array): void {
-    let left = payload.slice(0, Math.ceil(payload.length / 2));
-    let right = payload.slice(left.length);
-    for (let round = 0; round < 4; round++) {
-      xor(right, this.#aes.encrypt(padded(left)));
-      [left, right] = [right, left];
-    }
-    payload.set(left);
-    payload.set(right, left.length);
-  }
+type Halves = [left: Uint8Array, right: Uint8Array];
+
+/** The left one is longer by the odd byte. */
+function halves(payload: Uint8Array): Halves {
+  const half = Math.ceil(payload.length / 2);
+  return [payload.subarray(0, half), payload.subarray(half)];
 }
 
 /** AES-128 on single blocks, as the draft's functions use it. */
