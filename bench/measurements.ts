@@ -87,9 +87,10 @@ export const MEASUREMENTS: readonly Measurement[] = [
     words: ['handshakes'],
     title: 'Full handshakes with worker threads, and what part of them the least busy thread got',
     figures: [RATE, ...cpu('ms each'), { name: 'least', unit: '%, least busy', isLessBetter: false }],
+    rounds: 5,
     run: async (pair, { handshakes }) => {
-      // Every thread has to become warm.
-      await pair.client.ask(`handshakes ${handshakes * 2} full`);
+      // Every thread compiles its own code: it takes some thousand handshakes until one is as warm as the other.
+      await pair.client.ask(`handshakes ${handshakes * 8} full`);
       const before = await shares(pair);
       const figures = await shakeHands(pair, handshakes * 2, 'full');
       const gained = (await shares(pair)).map((accepted, thread) => accepted - before[thread]);

@@ -1,10 +1,10 @@
-/** What the bench shows while it works, on standard error: a bar on a terminal, else a line for each round. */
+/** What the bench shows while it works, on standard error: a bar on a terminal, else a line for each measurement of a round. */
 import cliProgress, { type SingleBar } from 'cli-progress';
 
 export class ProgressBar {
   readonly #started: number = performance.now();
   readonly #bar: SingleBar | null = null;
-  #lastRound = '';
+  #last = '';
 
   constructor() {
     if (process.stderr.isTTY !== true) return;
@@ -29,13 +29,13 @@ export class ProgressBar {
 
   /** The next piece of work begins. */
   step(what: string): void {
-    const [round] = what.split(':');
+    const [part] = what.split(',');
     if (this.#bar !== null) {
-      this.#bar.increment(this.#lastRound === '' ? 0 : 1, { what });
-    } else if (round !== this.#lastRound) {
-      process.stderr.write(`${round}, after ${((performance.now() - this.#started) / 1000).toFixed(0)} s\n`);
+      this.#bar.increment(this.#last === '' ? 0 : 1, { what });
+    } else if (part !== this.#last) {
+      process.stderr.write(`${part}, after ${((performance.now() - this.#started) / 1000).toFixed(0)} s\n`);
     }
-    this.#lastRound = round;
+    this.#last = part;
   }
 
   stop(): void {

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { invalidArgType, invalidArgValue, outOfRange } from '../errors.ts';
+import type { KeyRing } from '../index.ts';
 import type { listen } from '../listener/listener.ts';
 import { MemoryReplayStore, type ReplayStore } from '../routing/replay-store.ts';
 
@@ -28,7 +29,12 @@ export interface ParsedWorkers {
   readonly options: SingleListenOptions;
   /** What all workers ask about early data; null where none are taken. */
   readonly replayStore: ReplayStore | null;
+  /** Rings that the user may change at any time, by the option that has a copy of their keys. */
+  readonly rings: ReadonlyMap<RingOption, KeyRing>;
 }
+
+/** Options that can be a ring of keys. */
+export type RingOption = 'keys' | 'resetSecret' | 'tokenKeys' | 'ticketKeys';
 
 /** Throws Node's argument errors. */
 export function parseWorkers({ workers, ...options }: WorkerListenOptions): ParsedWorkers {
@@ -48,17 +54,24 @@ export function parseWorkers({ workers, ...options }: WorkerListenOptions): Pars
     if ((options as Record<string, unknown>)[name] !== undefined)
       throw invalidArgValue(name, '…', 'cannot be given together with workers, which each have their own');
   }
-  const { replayStore, ...copied } = options as SingleListenOptions;
+  const { replayStore, ...given } = options as SingleListenOptions;
+  const rings = ringsOf(given);
+  const copied = {
+    ...given,
+    ...Object.fromEntries([...rings].map(([name, ring]) => [name, [...ring.keys]])),
+  };
   return {
     count,
     entry: parseEntry(workers.entry),
     options: { keys: randomBytes(32), ...copyable(copied) } as SingleListenOptions,
     replayStore: options.earlyData === true ? (replayStore ?? memory(options)) : null,
+    rings,
   };
 }
 
 /** The shards that a connection id can have. */
 const MAX_WORKERS = 32;
+const RING_OPTIONS: readonly RingOption[] = ['keys', 'resetSecret', 'tokenKeys', 'ticketKeys'];
 const NOT_FOR_WORKERS: readonly NotForWorkers[] = [
   'endpoint',
   'environment',
@@ -78,6 +91,15 @@ function parseEntry(entry: unknown): string {
     );
   }
   return entry;
+}
+
+function ringsOf(options: SingleListenOptions): Map<RingOption, KeyRing> {
+  const rings = new Map<RingOption, KeyRing>();
+  for (const name of RING_OPTIONS) {
+    const value = options[name];
+    if (typeof value === 'object' && value !== null && 'rotate' in value) rings.set(name, value);
+  }
+  return rings;
 }
 
 /** As the store of a listener alone: with keys from before, tickets may have been used before. */

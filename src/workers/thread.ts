@@ -3,11 +3,12 @@
 
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { invalidArgValue } from '../errors.ts';
+import { KeyRing } from '../index.ts';
 import { listen, type QuicListener } from '../listener/listener.ts';
 import { Calls } from './calls.ts';
 import { WorkerCounters } from './counters.ts';
 import type { LinkEnd, SocketAddress } from './datagram-link.ts';
-import type { ParsedWorkers } from './options.ts';
+import type { ParsedWorkers, RingOption } from './options.ts';
 import { ThreadHandOver } from './thread-hand-over.ts';
 import type { WorkerHandler } from './worker-listener.ts';
 
@@ -18,6 +19,8 @@ export interface ThreadData {
   readonly entry: string;
   readonly options: ParsedWorkers['options'];
   readonly hasReplayStore: boolean;
+  /** Options with keys that the main thread may change. */
+  readonly rings: readonly RingOption[];
   readonly counts: SharedArrayBuffer;
   /** To the sockets of the main thread. */
   readonly link: LinkEnd;
@@ -27,6 +30,7 @@ if (parentPort !== null) run(parentPort, workerData as ThreadData);
 
 function run(port: MessagePort, data: ThreadData): void {
   const { shard, count, entry, options, hasReplayStore } = data;
+  const rings = new Map(data.rings.map((name) => [name, new KeyRing(options[name] as Uint8Array[])]));
   const counters = new WorkerCounters(data.counts);
   const ending = new AbortController();
   let listener: QuicListener | null = null;
@@ -36,6 +40,7 @@ function run(port: MessagePort, data: ThreadData): void {
       handler = await handlerOf(entry);
       listener = await listen({
         ...options,
+        ...Object.fromEntries(rings),
         ...(portNumber === 0 ? {} : { port: portNumber }),
         ...(hasReplayStore && { replayStore }),
         shard,
@@ -45,6 +50,7 @@ function run(port: MessagePort, data: ThreadData): void {
       return listener.address();
     },
     connect: (peer: { shard: number; end: LinkEnd }) => handOver.connect(peer.shard, peer.end),
+    keys: ({ name, keys }: { name: RingOption; keys: Uint8Array[] }) => rings.get(name)?.replace(keys),
     stop: () => listener?.stop(),
     restart: async () => {
       await listener?.start();

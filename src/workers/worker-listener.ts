@@ -7,6 +7,7 @@ import type { ReplayStore } from '../routing/replay-store.ts';
 import type { WorkerCounts } from './counters.ts';
 import type { SocketAddress } from './datagram-link.ts';
 import { type ParsedWorkers, parseWorkers, type WorkerListenOptions } from './options.ts';
+import { RingWatch } from './ring-watch.ts';
 import { type PortOptions, SharedPorts } from './shared-ports.ts';
 import { WorkerThread } from './worker-thread.ts';
 
@@ -34,6 +35,7 @@ export class WorkerListener {
   readonly #parsed: ParsedWorkers;
   readonly #ports: SharedPorts;
   readonly #slots: Slot[];
+  readonly #rings: RingWatch;
   readonly #closed: Promise<void>;
   #state: ListenerState = 'open';
   #address: SocketAddress | null = null;
@@ -45,6 +47,9 @@ export class WorkerListener {
     this.#parsed = parseWorkers(options);
     this.#ports = new SharedPorts(this.#parsed.count);
     this.#slots = Array.from({ length: this.#parsed.count }, (_, shard) => new Slot(shard));
+    this.#rings = new RingWatch(this.#parsed.rings, (name, keys) => {
+      for (const thread of this.#threads) thread.replaceKeys(name, keys).catch(() => {});
+    });
     this.#closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
@@ -169,10 +174,11 @@ export class WorkerListener {
 
   /** A thread for this place, among the others. Throws what keeps it from listening. */
   async #launch(slot: Slot): Promise<void> {
-    const { count, entry, options, replayStore } = this.#parsed;
+    const { count, entry, replayStore } = this.#parsed;
+    const options = { ...this.#parsed.options, ...this.#rings.current() };
     const { shard } = slot;
     const thread = new WorkerThread(
-      { shard, count, entry, options, hasReplayStore: replayStore !== null },
+      { shard, count, entry, options, hasReplayStore: replayStore !== null, rings: this.#rings.names },
       {
         bind: (port: PortOptions) => this.#ports.bind(shard, port),
         unbind: (address: SocketAddress) =>
@@ -229,6 +235,7 @@ export class WorkerListener {
   }
 
   async #end(drain: number, signal: AbortSignal | undefined): Promise<void> {
+    this.#rings.stop();
     for (const { timer } of this.#slots) if (timer !== null) clearTimeout(timer);
     await Promise.all(this.#threads.map((thread) => thread.close(drain, signal)));
     await this.#ports.close();

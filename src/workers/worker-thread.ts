@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads';
 import { type CallHandlers, Calls } from './calls.ts';
 import { WorkerCounters } from './counters.ts';
 import { type LinkEnd, makeLink, type SocketAddress } from './datagram-link.ts';
+import type { RingOption } from './options.ts';
 import type { ThreadData } from './thread.ts';
 
 export class WorkerThread {
@@ -51,6 +52,11 @@ export class WorkerThread {
   /** Listens. Gives where it is bound. */
   start(port: number): Promise<SocketAddress> {
     return this.#calls.call('start', port);
+  }
+
+  /** The keys of this option are others now. */
+  replaceKeys(name: RingOption, keys: readonly Uint8Array[]): Promise<void> {
+    return this.#calls.call('keys', { name, keys });
   }
 
   stop(): Promise<void> {

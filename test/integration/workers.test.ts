@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import test from 'node:test';
-import type { QuicConnection } from '../../src/index.ts';
+import { KeyRing, type QuicConnection } from '../../src/index.ts';
 import { withoutNative } from '../support/native.ts';
 import { seeds } from '../support/scenario.ts';
 import { ask, connectTo, listenInWorkers, until } from '../support/worker-listeners.ts';
@@ -229,4 +229,34 @@ test('L88 listen({ workers }) resumes sessions in any worker, and all workers as
   assert.equal(asked.length, states.length);
   const answered = states.map((_, i) => (i % 2 === 0 ? 'accepted' : 'rejected'));
   assert.deepEqual(states, answered);
+});
+
+test('L88 listen({ workers }) follows key rings: sessions of before a change resume no more in any worker', async (t) => {
+  const key = (byte: number) => new Uint8Array(32).fill(byte);
+  const keys = new KeyRing(key(1));
+  const listener = await listenInWorkers(2, { keys });
+  t.after(() => listener.close());
+  let session: Uint8Array | undefined;
+  const first = await connectTo(listener, {
+    onSession: (given) => {
+      session ??= given;
+    },
+  });
+  await ask(first, 'who');
+  await until(() => session !== undefined);
+  await first.close();
+  const resumes = async (): Promise<boolean> => {
+    const connection = await connectTo(listener, { session: session as Uint8Array });
+    const { isResumed } = connection;
+    await connection.close();
+    return isResumed;
+  };
+  assert.ok(await resumes());
+  keys.replace([key(2), key(1)]);
+  assert.ok(await resumes(), 'the old key is still accepted');
+  keys.replace(key(2));
+  let refusals = 0;
+  for (const end = performance.now() + 10_000; refusals < 10 && performance.now() < end; )
+    refusals = (await resumes()) ? 0 : refusals + 1;
+  assert.equal(refusals, 10);
 });

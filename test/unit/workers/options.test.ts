@@ -30,8 +30,9 @@ test('the module of workers is a URL', () => {
 
 test('what cannot be given to threads is refused by name', () => {
   assert.throws(() => parse({ onKeyLog: () => {} }), { code: 'ERR_INVALID_ARG_VALUE', message: /onKeyLog/ });
-  const keys = new KeyRing(new Uint8Array(32));
-  assert.throws(() => parse({ keys }), { code: 'ERR_INVALID_ARG_VALUE', message: /keys/ });
+  const connectionIds = { length: 8, generate: () => new Uint8Array(8), shardOf: () => 0 };
+  assert.throws(() => parse({ connectionIds }), { code: 'ERR_INVALID_ARG_VALUE', message: /connectionIds/ });
+  assert.throws(() => parse({ ca: new Date() }), { code: 'ERR_INVALID_ARG_VALUE', message: /ca/ });
   const servers = { 'a.example': { cert: 'a.pem', key: 'a.pem', onConnection: () => {} } };
   assert.throws(() => parse({ servers }), { code: 'ERR_INVALID_ARG_VALUE', message: /servers/ });
   for (const name of ['endpoint', 'environment', 'shard', 'handOver', 'reusePort'])
@@ -45,6 +46,10 @@ test('all workers have the same secrets, and ask one store about early data', ()
   assert.equal(replayStore, null);
   const keys = new Uint8Array(32).fill(7);
   assert.deepEqual(parse({ keys }).options.keys, keys);
+  const ring = new KeyRing(keys);
+  const withRing = parse({ ticketKeys: ring });
+  assert.deepEqual(withRing.options.ticketKeys, [keys]);
+  assert.equal(withRing.rings.get('ticketKeys'), ring);
   const store = { add: () => true };
   assert.equal(parse({ earlyData: true, replayStore: store }).replayStore, store);
   assert.notEqual(parse({ earlyData: true }).replayStore, null);
