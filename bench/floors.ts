@@ -45,13 +45,6 @@ export const FLOORS: readonly Floor[] = [
     measure: (m) => costOver(m, 'quiche', 'quayside-chacha'),
   },
   {
-    name: 'portable ChaCha20-Poly1305, cost of the limit of the path / ours',
-    bound: 'at least',
-    value: 0.5,
-    measure: (m) =>
-      worse((direction) => ratio(m.cpu('download', 'limit-wasm'), m.cpu(direction, 'quayside-chacha'))),
-  },
-  {
     name: 'with the addon, cost of quinn / ours',
     bound: 'at least',
     value: 0.5,
