@@ -17,9 +17,9 @@ import {
   createSecretKey,
   type KeyObject,
 } from 'node:crypto';
+import { PartView } from '../util/part-view.ts';
 import { chacha20Key, chacha20Mask } from './chacha20-block.ts';
 import { plainBytes } from './node-bytes.ts';
-import { PartView } from './part-view.ts';
 import { type AeadName, type Opener, SAMPLE_LENGTH, type Sealer, TAG_LENGTH } from './provider.ts';
 
 /** Protects packets of one direction and key phase. */

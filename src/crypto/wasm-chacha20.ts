@@ -6,8 +6,8 @@
  * memory never holds one, so dropping a sealer drops its keys. Knows no key schedule and no packet types.
  */
 
+import { PartView } from '../util/part-view.ts';
 import { CHACHA20_MODULE } from './chacha20-module.ts';
-import { PartView } from './part-view.ts';
 import { type Opener, SAMPLE_LENGTH, type Sealer, TAG_LENGTH } from './provider.ts';
 
 /** Makes the two directions; see `CryptoProvider.sealer`. */

@@ -105,7 +105,7 @@ class DgramSocket implements DatagramSocket {
    */
   private sendOne(bytes: Uint8Array, start: number, length: number, to: SocketAddress): void {
     const isReachable = this.remoteAddress === null || sameAddress(to, this.remoteAddress);
-    if (isReachable && !this.isQueueing && !this.lastFailed && ++this.unasked < ASK_EVERY) {
+    if (isReachable && this.mayBeQuiet && ++this.unasked < ASK_EVERY) {
       this.sendQuietly(bytes, start, length, to);
       return;
     }
@@ -126,6 +126,12 @@ class DgramSocket implements DatagramSocket {
       // What dgram throws at once (port 0, a socket that died) must not surprise the caller in the middle of a turn.
       process.nextTick(slot.done, error);
     }
+  }
+
+  /** A peer of whom nothing came may be nobody, and that one is refused is told to one send only. */
+  private get mayBeQuiet(): boolean {
+    const isHeard = this.remoteAddress === null || this.counters.receivedDatagrams > 0;
+    return isHeard && !this.isQueueing && !this.lastFailed;
   }
 
   /**

@@ -2,6 +2,7 @@
 // Bytes are copied into blocks at fixed places of the stream, so that a piece costs its bytes and two numbers,
 // however it was cut (RFC 9000 §21.7). What overlaps keeps what came first. Knows no limits and no states.
 
+import { PartView } from '../../util/part-view.ts';
 import { RangeSet } from '../../util/range-set.ts';
 import { BLOCK_SIZES, type BlockPool } from './block-pool.ts';
 import { firstEndingAfter } from './ranges.ts';
@@ -142,7 +143,7 @@ export class RecvBuffer {
       const block = this.#blockAt(place);
       const take = Math.min(end, placeEnd(place)) - at;
       const from = source + (at - start);
-      block.set(bytes.subarray(from, from + take), at - placeStart(place));
+      block.set(SOURCE.of(bytes, from, from + take), at - placeStart(place));
       at += take;
     }
   }
@@ -182,6 +183,9 @@ export class RecvBuffer {
     if (block !== null && !lent) this.#pool.give(block);
   }
 }
+
+/** One for all streams: packets of a transfer mostly lie alike. */
+const SOURCE = new PartView();
 
 const [SMALL, MIDDLE, LARGE] = BLOCK_SIZES;
 

@@ -1,7 +1,7 @@
 // A part of a buffer as a view. Packets mostly lie alike, so that the view of the last one serves for the next: a view costs
 // 0.1 µs and its collection, a whole packet in WebAssembly 2 µs (bench/micro/packet-protection.ts).
 
-import { EMPTY } from '../util/bytes.ts';
+import { EMPTY } from './bytes.ts';
 
 export class PartView {
   #buf: Uint8Array = EMPTY;
