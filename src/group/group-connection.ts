@@ -26,8 +26,6 @@ export interface ConnectionHost<LId, Data> {
   readonly handler: GroupHandler<LId, Data>;
   readonly scopes: Scopes;
   readonly clock: Clock;
-  /** Aborted when the group begins to shut down. */
-  readonly closing: AbortSignal;
   onConnected(info: GroupConnectionInfo<LId>): void;
   onDisconnected(info: GroupConnectionInfo<LId>, data: Data | undefined, error: Error | null): void;
   onError(error: unknown, origin: ErrorOrigin<LId>): void;
@@ -41,6 +39,8 @@ export class GroupConnection<LId, Data> {
   readonly scope: Scope;
   data: Data | undefined = undefined;
   readonly #host: ConnectionHost<LId, Data>;
+  /** Its own, not the group's: whoever listens to it is forgotten with the connection. */
+  readonly #closing: AbortController = new AbortController();
   #state: ConnectionState = 'asking';
 
   constructor(host: ConnectionHost<LId, Data>, info: GroupConnectionInfo<LId>, link: Link) {
@@ -75,6 +75,12 @@ export class GroupConnection<LId, Data> {
     const { data } = this;
     await this.#guarded('disconnected', () => this.#host.handler.disconnected?.(info, data, error));
     this.#host.onDisconnected(info, data, error);
+  }
+
+  /** The group shuts down: tells the handlers, and ends what is idle. */
+  drain(): void {
+    this.#closing.abort();
+    this.link.drain();
   }
 
   /** Ends it. Handlers see their streams fail and their signal aborted. */
@@ -138,7 +144,7 @@ export class GroupConnection<LId, Data> {
       data: this.data as Data,
       killSwitch,
       signal: killSwitch.signal,
-      closing: this.#host.closing,
+      closing: this.#closing.signal,
       connection: this.link.connection,
       ...of,
     };

@@ -230,7 +230,7 @@ export class ListenGroup<LId = unknown, Data = undefined> extends EventEmitter<G
 
   async #shutdown(drain: number, signal: AbortSignal | undefined): Promise<void> {
     const stopped = [...this.#listeners.values()].map((listener) => listener.kill(false));
-    for (const { link } of this.#connections.values()) link.drain();
+    for (const connection of this.#connections.values()) connection.drain();
     if (drain > 0) await this.#finished(drain, signal);
     for (const connection of this.#connections.values()) connection.kill();
     await Promise.all(stopped);
@@ -304,7 +304,6 @@ export class ListenGroup<LId = unknown, Data = undefined> extends EventEmitter<G
       handler: this.#handler,
       scopes: this.#scopes,
       clock: this.#environment.clock,
-      closing: this.#closing.signal,
       onConnected: (info) => this.#emit('connected', info, [info]),
       onDisconnected: (info, data, error) => this.#emit('disconnected', info, [info, data, error]),
       onError: (error, origin) => this.#onError(error, origin),

@@ -20,7 +20,7 @@ export async function serveStream(
   iterateHalfOpen(stream);
   try {
     const running = run();
-    if (running instanceof Promise) {
+    if (typeof running?.then === 'function') {
       await running;
       finish(stream, clock);
     }

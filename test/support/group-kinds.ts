@@ -16,7 +16,9 @@ import { type Environment, nodeEnvironment } from '../../src/runtime/environment
 import type { SocketAddress } from '../../src/util/address.ts';
 import { makeTestIdentity } from './certificates.ts';
 
-export const KINDS: readonly ListenerKind[] = ['tcp', 'tls', 'unix', 'quic'];
+/** Those that this system has. */
+export const KINDS: readonly ListenerKind[] =
+  process.platform === 'win32' ? ['tcp', 'tls', 'quic'] : ['tcp', 'tls', 'unix', 'quic'];
 
 export const TEST_ALPN = 'test';
 
@@ -37,6 +39,8 @@ export interface TestClient {
 export interface ClientOptions {
   readonly ca?: string;
   readonly alpn?: string;
+  /** Of a QUIC client. Default the process's own. */
+  readonly environment?: Environment;
 }
 
 /**
@@ -77,8 +81,8 @@ export async function clientOf(
   address: GroupAddress,
   options: ClientOptions = {},
 ): Promise<TestClient> {
-  const { ca = makeTestIdentity().caPem, alpn = TEST_ALPN } = options;
-  if (kind === 'quic') return quicClient(address as SocketAddress, ca, alpn);
+  const { ca = makeTestIdentity().caPem, alpn = TEST_ALPN, environment } = options;
+  if (kind === 'quic') return quicClient(address as SocketAddress, ca, alpn, environment);
   const raw = 'path' in address ? connectSocket({ path: address.path, ...HALF_OPEN }) : connectTcp(address);
   raw.on('error', () => {});
   await opened(raw, 'connect');
@@ -136,8 +140,13 @@ function opened(socket: Socket, event: string): Promise<void> {
 }
 
 const HALF_OPEN = { allowHalfOpen: true };
-async function quicClient(address: SocketAddress, ca: string, alpn: string): Promise<TestClient> {
-  const { environment, mute } = mutable();
+async function quicClient(
+  address: SocketAddress,
+  ca: string,
+  alpn: string,
+  base: Environment = nodeEnvironment(),
+): Promise<TestClient> {
+  const { environment, mute } = mutable(base);
   const connection = await connect(
     { host: address.address, port: address.port },
     {
@@ -166,11 +175,11 @@ async function quicClient(address: SocketAddress, ca: string, alpn: string): Pro
   return open();
 }
 
-/** The process's own environment, whose sockets can be made to send nothing more. */
-function mutable(): { environment: Environment; mute: () => void } {
-  const environment = nodeEnvironment();
+/** An environment whose sockets can be made to send nothing more. */
+function mutable(base: Environment): { environment: Environment; mute: () => void } {
   let isMute = false;
-  const { sockets } = environment;
+  const { sockets } = base;
+  const environment: Environment = { ...base };
   environment.sockets = {
     backend: sockets.backend,
     capabilities: sockets.capabilities,
