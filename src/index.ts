@@ -20,8 +20,9 @@ export type {
   NameRequest,
 } from './listener/authorization.ts';
 export { IncomingConnection, type IncomingHandler } from './listener/incoming-connection.ts';
+export type { ServersByName } from './listener/listen.ts';
 export type { ListenOptions } from './listener/listen-options.ts';
-export { QuicListener, type ServersByName, type StartOptions } from './listener/listener.ts';
+export { QuicListener, type StartOptions } from './listener/listener.ts';
 export type { ListenerCounters, TurnAwayReason } from './listener/listener-counters.ts';
 export type { ListenerState } from './listener/listener-state.ts';
 export { type NamedListenerInfo, NamedListeners, namedListeners } from './listener/named-listeners.ts';

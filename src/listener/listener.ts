@@ -69,6 +69,7 @@ export class QuicListener {
   #alpn: readonly string[];
   /** Where it was bound last, with the real port. */
   #lastPlace: BindPlace | null = null;
+  #hasWarned = false;
   /** Connections whose server is not known yet. */
   #unready = 0;
   #stopped: Deferred<void> = defer();
@@ -414,10 +415,17 @@ export class QuicListener {
         const host = this.#receptionHost(place);
         this.#unready++;
         const reception = new ServerReception(host, incoming, overrides);
-        const connection = endpoint.accept(incoming, this.#parsed.connection, reception);
+        let connection: QuicConnection | null = null;
+        try {
+          connection = endpoint.accept(incoming, this.#parsed.connection, reception);
+        } catch (error) {
+          // Such as an application's generator of connection ids; once, as a flood would bring a flood.
+          if (!this.#hasWarned) process.emitWarning(`A connection could not be made: ${error}`);
+          this.#hasWarned = true;
+        }
         if (connection === null) {
           place.gone();
-          host.onLost();
+          reception.lose();
         } else decisions.accept++;
         return connection;
       },
@@ -476,20 +484,3 @@ export class QuicListener {
     this.#checkStopped();
   }
 }
-
-/** Makes a listener, adds servers and starts it. */
-export async function listen(options: ListenOptions & { servers?: ServersByName }): Promise<QuicListener> {
-  const { servers = {}, ...rest } = options;
-  const listener = new QuicListener(rest);
-  try {
-    for (const [name, server] of Object.entries(servers)) await listener.addServer(name, server);
-    await listener.start();
-  } catch (error) {
-    await listener.close();
-    throw error;
-  }
-  return listener;
-}
-
-/** Options of servers by their names. */
-export type ServersByName = Readonly<Record<string, AddServerOptions>>;

@@ -5,8 +5,9 @@ import { invalidArgType, quicError } from '../errors.ts';
 import type { QuicConnection } from '../runtime/connection.ts';
 import type { DrainOptions } from '../runtime/drains.ts';
 import type { SocketAddress } from '../util/address.ts';
+import { listen, type ServersByName } from './listen.ts';
 import type { ListenOptions } from './listen-options.ts';
-import { listen, type QuicListener, type ServersByName } from './listener.ts';
+import type { QuicListener } from './listener.ts';
 
 /** What is known of a named listener. */
 export interface NamedListenerInfo {

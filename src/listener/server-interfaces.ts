@@ -58,8 +58,7 @@ export class ServerInterfaces {
   /** Adds interfaces to a server, all or none; those that it has are ignored. */
   bind(binds: ServerBinds, uris: readonly BindRequest[]): Promise<void> {
     return this.#inTurn(async () => {
-      if (!this.#all.has(binds))
-        throw quicError('ERR_QUIC_SERVER_NOT_FOUND', { message: `There is no server named '${name}'` });
+      if (!this.#all.has(binds)) throw quicError('ERR_QUIC_SERVER_NOT_FOUND');
       const added = uris.filter(({ key }) => !binds.asked.has(key));
       for (const { uri, key } of added) binds.asked.set(key, { uri, bound: null });
       try {

@@ -59,7 +59,7 @@ export class ServerReception implements Reception {
   onMade(connection: QuicConnection, release: () => void): void {
     this.#connection = connection;
     this.#release = release;
-    const over = () => this.#lose();
+    const over = () => this.lose();
     connection.closed.then(over, over);
     this.#host.onMade(connection, this.#incoming);
   }
@@ -79,6 +79,13 @@ export class ServerReception implements Reception {
 
   #now(): number {
     return this.#turn ?? this.#host.now();
+  }
+
+  /** There is no connection, or no longer one, that could become ready. May be called again. */
+  lose(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#host.onLost();
   }
 
   // ---- the name ----
@@ -201,12 +208,6 @@ export class ServerReception implements Reception {
 
   #count(reason: TurnAwayReason): void {
     this.#host.counters.turnedAway[reason]++;
-  }
-
-  #lose(): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    this.#host.onLost();
   }
 }
 

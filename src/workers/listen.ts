@@ -1,6 +1,7 @@
 // `listen`: a listener of this thread, or one over worker threads. Knows which of the two, and nothing else.
 
-import { listen as listenHere, type QuicListener } from '../listener/listener.ts';
+import { listen as listenHere } from '../listener/listen.ts';
+import type { QuicListener } from '../listener/listener.ts';
 import type { WorkerListenOptions } from './options.ts';
 import { WorkerListener } from './worker-listener.ts';
 

@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { invalidArgType, invalidArgValue, outOfRange } from '../errors.ts';
 import type { KeyRing } from '../index.ts';
-import type { listen } from '../listener/listener.ts';
+import type { listen } from '../listener/listen.ts';
 import { MemoryReplayStore, type ReplayStore } from '../routing/replay-store.ts';
 
 type SingleListenOptions = Parameters<typeof listen>[0];

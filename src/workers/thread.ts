@@ -4,7 +4,8 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { invalidArgValue } from '../errors.ts';
 import { KeyRing } from '../index.ts';
-import { listen, type QuicListener } from '../listener/listener.ts';
+import { listen } from '../listener/listen.ts';
+import type { QuicListener } from '../listener/listener.ts';
 import { Calls } from './calls.ts';
 import { WorkerCounters } from './counters.ts';
 import type { LinkEnd, SocketAddress } from './datagram-link.ts';

@@ -137,6 +137,30 @@ test('L61 ids that a connection issues lead to it, and those that it retired no 
   await stage.until(listener.close());
 });
 
+test('T25 a connection that cannot be made costs its client a place and nobody else anything', async () => {
+  const stage = new ListenerStage();
+  const listener = await stage.started();
+  const { endpoint } = listener;
+  let failures = 0;
+  const fails = () => {
+    failures++;
+    throw new Error('no ids left');
+  };
+  const accept = endpoint.accept;
+  endpoint.accept = fails;
+  const warned = new Promise<Error>((resolve) => process.once('warning', resolve));
+  const clients = Array.from({ length: 50 }, () => stage.refusal());
+  for (const { code } of await Promise.all(clients)) assert.notEqual(code, 'none');
+  assert.ok(failures >= 50);
+  assert.match((await warned).message, /no ids left/);
+  endpoint.accept = accept;
+  await stage.run(11_000);
+  assert.deepEqual(listener.counts, { pending: 0, halfOpen: 0, live: 0 });
+  assert.equal((await stage.connect()).isOpen, true);
+  await stage.until(listener.stop());
+  await stage.until(listener.close());
+});
+
 function snapshot(listener: QuicListener): unknown {
   return {
     state: listener.state,
