@@ -51,13 +51,16 @@ int udp_enable_features(int descriptor, int family) {
   return features;
 }
 
-int udp_steer(int descriptor, int count) {
+/* Instructions that end with the number of the owner. */
+#define PROGRAM_START 7
+
+int udp_steer(int descriptor, int count, const uint8_t* order) {
   /*
    * The low 5 bits of a connection id's first byte say to whom it belongs. The id begins after the flags, or in a long
    * header after flags, version and length (RFC 9000 §17). What is too short to have one goes to the first socket. Byte 0
    * is the first of the UDP payload.
    */
-  struct sock_filter program[] = {
+  struct sock_filter program[PROGRAM_START + 2 * 32 + 1] = {
       BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 0),
       BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 0x80, 0, 2),
       BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 6),
@@ -65,9 +68,14 @@ int udp_steer(int descriptor, int count) {
       BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 1),
       BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0x1f),
       BPF_STMT(BPF_ALU | BPF_MOD | BPF_K, (uint32_t)count),
-      BPF_STMT(BPF_RET | BPF_A, 0),
   };
-  const struct sock_fprog filter = {.len = sizeof program / sizeof *program, .filter = program};
+  unsigned short length = PROGRAM_START;
+  for (int i = 0; order != NULL && i < count; i++) {
+    program[length++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)i, 0, 1);
+    program[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, order[i]);
+  }
+  program[length++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_A, 0);
+  const struct sock_fprog filter = {.len = length, .filter = program};
   return setsockopt(descriptor, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &filter, sizeof filter) == 0 ? 0 : -errno;
 }
 

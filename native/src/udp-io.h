@@ -24,8 +24,11 @@ enum udp_feature {
 /* Sets every option that a socket of QUIC wants, and tells which of them the kernel took. */
 int udp_enable_features(int descriptor, int family);
 
-/* Steers datagrams among `count` sockets that share the port: 0 or -errno. See udp-io.c for the rule. */
-int udp_steer(int descriptor, int count);
+/*
+ * Steers datagrams among `count` (at most 32) sockets that share the port: 0 or -errno. `order` has the number of each
+ * one's socket in the order of binding; NULL if it is its own. See udp-io.c for the rule.
+ */
+int udp_steer(int descriptor, int count, const uint8_t* order);
 
 /*
  * Receives up to BURST messages into the slots of `slab`, with META_SIZE numbers each in `meta`. The count, 0 when none

@@ -327,16 +327,26 @@ static napi_value buffer(napi_env env, napi_callback_info info) {
   return number(env, size / 2);
 }
 
-/* steer(count): see udp_steer. 0 or -errno. */
+/* steer(count, order): see udp_steer; order is a Uint8Array, or nothing. 0 or -errno. */
 static napi_value steer(napi_env env, napi_callback_info info) {
-  napi_value argv[1];
-  size_t argc = 1;
+  napi_value argv[2];
+  size_t argc = 2;
   int32_t count;
   struct udp_socket* socket = socket_of(env, info, &argc, argv);
   if (socket == NULL) return NULL;
   CHECK(env, napi_get_value_int32(env, argv[0], &count));
   if (count < 1 || count > 32) return out_of_range(env, "Datagrams are steered among 1 to 32 sockets");
-  return number(env, udp_steer(socket->descriptor, count));
+  napi_typedarray_type type;
+  size_t length = 0;
+  uint8_t* order = NULL;
+  bool is_array = false;
+  if (argc > 1) CHECK(env, napi_is_typedarray(env, argv[1], &is_array));
+  if (is_array) {
+    CHECK(env, napi_get_typedarray_info(env, argv[1], &type, &length, (void**)&order, NULL, NULL));
+    if (type != napi_uint8_array || length != (size_t)count)
+      return out_of_range(env, "The order of sockets is a Uint8Array with a number for each");
+  }
+  return number(env, udp_steer(socket->descriptor, count, order));
 }
 
 /* mtu(): of the route of a connected socket, in bytes of IP packet, or -errno. */

@@ -34,7 +34,7 @@ export interface UdpSocketBinding {
   /** Asks for a kernel buffer, unless `size` is 0. Gives the size that it has. */
   buffer(receives: boolean, size: number): number;
   /** See `DatagramSocket.steer`. */
-  steer(count: number): number;
+  steer(count: number, order?: Uint8Array): number;
   /** Of the route of a connected socket: the largest IP packet. */
   mtu(): number;
   ref(): void;

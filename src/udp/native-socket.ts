@@ -135,8 +135,8 @@ class NativeSocket implements DatagramSocket {
     return datagrams;
   }
 
-  steer(count: number): boolean {
-    return !this.#isClosed && this.#socket.steer(count) === 0;
+  steer(count: number, order?: Uint8Array): boolean {
+    return !this.#isClosed && this.#socket.steer(count, order) === 0;
   }
 
   ref(): void {

@@ -57,9 +57,10 @@ export interface DatagramSocket {
 
   /**
    * For one of `count` sockets (at most 32) that share a port: datagrams go to the socket whose number, in the order of
-   * binding, is the low 5 bits of their destination connection id, modulo `count`. False if the system cannot.
+   * binding, is the low 5 bits of their destination connection id, modulo `count`. When a socket closes, the last one gets
+   * its number; `order` has the number of each owner's socket then. False if the system cannot.
    */
-  steer?(count: number): boolean;
+  steer?(count: number, order?: Uint8Array): boolean;
 
   ref(): void;
   unref(): void;

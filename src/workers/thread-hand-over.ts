@@ -13,6 +13,7 @@ export class ThreadHandOver implements HandOver {
   readonly #mainLink: LinkEnd;
   readonly #onHandedOver: () => void;
   readonly #peers: Map<number, DatagramLink> = new Map();
+  #steered: SteeredSockets | null = null;
   #take: DatagramHandler | null = null;
 
   /** @param onHandedOver hears of every datagram that came from another worker */
@@ -34,9 +35,14 @@ export class ThreadHandOver implements HandOver {
   }
 
   sockets(factory: SocketFactory): SocketFactory {
-    return factory.capabilities.reusePort
-      ? new SteeredSockets(factory, this.#count)
-      : new ForwardedSockets(factory, this.#main, this.#mainLink);
+    if (!factory.capabilities.reusePort) return new ForwardedSockets(factory, this.#main, this.#mainLink);
+    this.#steered = new SteeredSockets(factory, this.#count);
+    return this.#steered;
+  }
+
+  /** The sockets that share a port have other numbers now, by shard. */
+  steer(order: Uint8Array): void {
+    this.#steered?.steer(order);
   }
 
   async join(_shard: number, take: DatagramHandler): Promise<ShardPlace> {
@@ -56,6 +62,7 @@ class SteeredSockets implements SocketFactory {
   readonly capabilities: SocketFactory['capabilities'];
   readonly #factory: SocketFactory;
   readonly #count: number;
+  readonly #sockets: Set<DatagramSocket> = new Set();
 
   constructor(factory: SocketFactory, count: number) {
     this.backend = factory.backend;
@@ -73,6 +80,12 @@ class SteeredSockets implements SocketFactory {
     const socket = await this.#factory.bind({ ...options, reusePort: true });
     // Where it cannot, the kernel goes by the client's address, and hand-over does the rest.
     socket.steer?.(this.#count);
+    this.#sockets.add(socket);
     return socket;
+  }
+
+  steer(order: Uint8Array): void {
+    for (const socket of this.#sockets)
+      if (socket.steer?.(this.#count, order) !== true) this.#sockets.delete(socket);
   }
 }

@@ -52,6 +52,7 @@ function run(port: MessagePort, data: ThreadData): void {
     },
     connect: (peer: { shard: number; end: LinkEnd }) => handOver.connect(peer.shard, peer.end),
     keys: ({ name, keys }: { name: RingOption; keys: Uint8Array[] }) => rings.get(name)?.replace(keys),
+    steer: (order: Uint8Array) => handOver.steer(order),
     stop: () => listener?.stop(),
     restart: async () => {
       await listener?.start();

@@ -36,6 +36,8 @@ export class WorkerListener {
   readonly #ports: SharedPorts;
   readonly #slots: Slot[];
   readonly #rings: RingWatch;
+  /** Shards in the order in which the kernel counts their sockets. */
+  readonly #order: number[] = [];
   readonly #closed: Promise<void>;
   #state: ListenerState = 'open';
   #address: SocketAddress | null = null;
@@ -194,6 +196,8 @@ export class WorkerListener {
     this.#address = await thread
       .start(this.#address?.port ?? options.port ?? 0)
       .then((bound) => this.#address ?? bound);
+    this.#order.push(shard);
+    if (slot.replaced > 0) this.#steer();
     if (this.#state === 'stopped') await thread.stop();
     for (const other of this.#threads) if (other !== thread) await WorkerThread.connect(thread, other);
     slot.isReady = true;
@@ -205,6 +209,7 @@ export class WorkerListener {
     slot.thread = null;
     slot.isReady = false;
     this.#ports.disconnect(slot.shard);
+    this.#forgetSocket(slot.shard);
     // Whoever launched it hears of it from there; what is over is over.
     if (!isReady || this.#state === 'closed' || this.#state === 'open') return;
     process.emitWarning(
@@ -215,6 +220,22 @@ export class WorkerListener {
     );
     if (performance.now() - thread.started > LONG_LIFE) slot.delay = FIRST_DELAY;
     this.#replace(slot);
+  }
+
+  /** The kernel gives the number of a socket that closed to the last one. */
+  #forgetSocket(shard: number): void {
+    const at = this.#order.indexOf(shard);
+    const last = at < 0 ? undefined : this.#order.pop();
+    if (last === undefined) return;
+    if (at < this.#order.length) this.#order[at] = last;
+    this.#steer();
+  }
+
+  /** Any of the sockets that share the port takes the rule for all. Without it hand-over has more to do. */
+  #steer(): void {
+    const [thread] = this.#order.flatMap((shard) => this.#slots[shard].thread ?? []);
+    const numbers = this.#slots.map(({ shard }) => Math.max(0, this.#order.indexOf(shard)));
+    thread?.steer(Uint8Array.from(numbers)).catch(() => {});
   }
 
   #replace(slot: Slot): void {

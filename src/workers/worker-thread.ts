@@ -59,6 +59,11 @@ export class WorkerThread {
     return this.#calls.call('keys', { name, keys });
   }
 
+  /** The sockets of all threads have these numbers now, by shard. */
+  steer(order: Uint8Array): Promise<void> {
+    return this.#calls.call('steer', order);
+  }
+
   stop(): Promise<void> {
     return this.#calls.call('stop');
   }

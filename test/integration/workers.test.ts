@@ -260,3 +260,36 @@ test('L88 listen({ workers }) follows key rings: sessions of before a change res
     refusals = (await resumes()) ? 0 : refusals + 1;
   assert.equal(refusals, 10);
 });
+
+test('L80 the kernel steers to a replaced worker and to the others as before', {
+  skip: withoutNative,
+}, async (t) => {
+  const listener = await listenInWorkers(3, { backend: 'native' });
+  t.after(() => listener.close());
+  const connections: QuicConnection[] = [];
+  t.after(() => Promise.allSettled(connections.map((connection) => connection.close())));
+  const reach = async (): Promise<Map<string, QuicConnection>> => {
+    const byThread = new Map<string, QuicConnection>();
+    while (byThread.size < 3) {
+      const connection = await connectTo(listener);
+      connections.push(connection);
+      byThread.set(await ask(connection, 'who'), connection);
+    }
+    return byThread;
+  };
+  const first = String(listener.workers[0].threadId);
+  await ask((await reach()).get(first) as QuicConnection, 'die').catch(() => {});
+  await until(() => listener.workers[0].replaced === 1 && listener.workers[0].threadId !== -1);
+  const byThread = await reach();
+  const before = listener.workers.map(({ handedOver }) => handedOver);
+  for (const [thread, connection] of byThread) {
+    for (let i = 0; i < 5; i++) {
+      await connection.migrate();
+      assert.equal(await ask(connection, 'who'), thread);
+    }
+  }
+  assert.deepEqual(
+    listener.workers.map(({ handedOver }) => handedOver),
+    before,
+  );
+});

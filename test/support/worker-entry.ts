@@ -4,7 +4,6 @@
  *   who      the thread
  *   echo …   the command itself
  *   die      an uncaught error
- *   spin     the thread is busy for ever
  */
 import { threadId } from 'node:worker_threads';
 import type { QuicConnection, QuicStream } from '../../src/index.ts';
@@ -22,7 +21,6 @@ async function answer(stream: QuicStream): Promise<void> {
       throw new Error('a worker of the test dies');
     });
   }
-  if (command === 'spin') for (;;);
   await stream.write(new TextEncoder().encode(command === 'who' ? String(threadId) : command));
   await stream.end();
 }
