@@ -1,7 +1,7 @@
 /* The entry of the addon: what it exports, and the number of that interface, which src/runtime/native.ts compares. */
 #include "napi.h"
 
-#define INTERFACE_VERSION 1
+#define INTERFACE_VERSION 2
 
 napi_value throw_last_error(napi_env env) {
   const napi_extended_error_info* error = NULL;

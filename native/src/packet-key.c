@@ -1,6 +1,7 @@
 /*
- * The class PacketKey: the keys of one direction and key phase, with the layout of a QUIC packet (RFC 9001 §5.3, §5.4).
- * Checks every offset against the buffer, so that nothing JavaScript passes can reach beyond it.
+ * Packet protection with the layout of a QUIC packet (RFC 9001 §5.3, §5.4): the class PacketKey owns the keys of one
+ * direction and key phase, and functions use them by its number, since to look behind an object costs as much as a short
+ * packet (napi_unwrap). Checks every number and offset, so that nothing JavaScript passes can reach beyond its buffer.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,15 +12,66 @@
 #define LONG_HEADER 0x80
 #define SAMPLE_OFFSET 4
 
+struct key_table;
+
 struct packet_key {
   struct aead* aead;
   uint8_t iv[NONCE_LENGTH];
+  struct key_table* table;
+  uint32_t slot;
 };
+
+/* The keys of an environment by number. Lives until the environment and all keys are gone. */
+struct key_table {
+  struct packet_key** keys;
+  uint32_t capacity;
+  uint32_t count;
+  /* Where to look for a free place. */
+  uint32_t next;
+  bool is_orphan;
+};
+
+static void table_let_go(struct key_table* table) {
+  if (table->count > 0 || !table->is_orphan) return;
+  free(table->keys);
+  free(table);
+}
+
+static void on_environment_end(napi_env env, void* data, void* hint) {
+  (void)env;
+  (void)hint;
+  struct key_table* table = data;
+  table->is_orphan = true;
+  table_let_go(table);
+}
+
+static bool table_add(struct key_table* table, struct packet_key* key) {
+  if (table->count == table->capacity) {
+    const uint32_t capacity = table->capacity == 0 ? 64 : table->capacity * 2;
+    struct packet_key** keys = realloc(table->keys, capacity * sizeof *keys);
+    if (keys == NULL) return false;
+    memset(keys + table->capacity, 0, (capacity - table->capacity) * sizeof *keys);
+    table->keys = keys;
+    table->next = table->capacity;
+    table->capacity = capacity;
+  }
+  while (table->keys[table->next] != NULL) table->next = (table->next + 1) % table->capacity;
+  table->keys[table->next] = key;
+  table->count++;
+  key->table = table;
+  key->slot = table->next;
+  return true;
+}
 
 static void packet_key_free(napi_env env, void* data, void* hint) {
   (void)env;
   (void)hint;
   struct packet_key* key = data;
+  if (key->table != NULL) {
+    key->table->keys[key->slot] = NULL;
+    key->table->count--;
+    table_let_go(key->table);
+  }
   aead_free(key->aead);
   memset(key->iv, 0, sizeof key->iv);
   free(key);
@@ -32,29 +84,33 @@ static void make_nonce(const struct packet_key* key, double packet_number, uint8
   for (int at = NONCE_LENGTH - 1; number > 0; at--, number >>= 8) nonce[at] ^= (uint8_t)number;
 }
 
-/* `this`, and the numbers after the buffer. False with an exception thrown. */
+/* The key, the buffer, and the numbers after them. False with an exception thrown. */
 static bool arguments(napi_env env, napi_callback_info info, size_t numbers, struct packet_key** key, uint8_t** data,
                       size_t* length, int32_t* offsets, double* packet_number) {
-  napi_value self, argv[6];
-  size_t argc = 6;
-  if (napi_get_cb_info(env, info, &argc, argv, &self, NULL) != napi_ok ||
-      napi_unwrap(env, self, (void**)key) != napi_ok) {
+  napi_value argv[7];
+  size_t argc = 7;
+  uint32_t slot;
+  struct key_table* table;
+  if (napi_get_cb_info(env, info, &argc, argv, NULL, (void**)&table) != napi_ok ||
+      napi_get_value_uint32(env, argv[0], &slot) != napi_ok) {
     throw_last_error(env);
     return false;
   }
-  if (!bytes_of(env, argv[0], data, length)) return false;
+  *key = slot < table->capacity ? table->keys[slot] : NULL;
+  if (*key == NULL) {
+    napi_throw_range_error(env, "ERR_OUT_OF_RANGE", "No key has this number");
+    return false;
+  }
+  if (!bytes_of(env, argv[1], data, length)) return false;
   for (size_t i = 0; i < numbers; i++) {
-    if (napi_get_value_int32(env, argv[1 + i], &offsets[i]) != napi_ok) {
+    if (napi_get_value_int32(env, argv[2 + i], &offsets[i]) != napi_ok) {
       throw_last_error(env);
       return false;
     }
   }
-  if (packet_number == NULL) return true;
-  if (napi_get_value_double(env, argv[1 + numbers], packet_number) != napi_ok) {
-    throw_last_error(env);
-    return false;
-  }
-  return true;
+  if (packet_number == NULL || napi_get_value_double(env, argv[2 + numbers], packet_number) == napi_ok) return true;
+  throw_last_error(env);
+  return false;
 }
 
 static napi_value out_of_range(napi_env env) {
@@ -62,7 +118,7 @@ static napi_value out_of_range(napi_env env) {
   return NULL;
 }
 
-/* seal(bytes, start, packetNumberOffset, payloadStart, payloadEnd, packetNumber): number */
+/* seal(slot, bytes, start, packetNumberOffset, payloadStart, payloadEnd, packetNumber): number */
 static napi_value seal(napi_env env, napi_callback_info info) {
   struct packet_key* key;
   uint8_t* data;
@@ -93,7 +149,7 @@ static napi_value seal(napi_env env, napi_callback_info info) {
   return end;
 }
 
-/* unmask(bytes, start, packetNumberOffset): void. Leaves the bytes as they are where there is no sample. */
+/* unmask(slot, bytes, start, packetNumberOffset): void. Leaves the bytes as they are where there is no sample. */
 static napi_value unmask(napi_env env, napi_callback_info info) {
   struct packet_key* key;
   uint8_t* data;
@@ -112,7 +168,7 @@ static napi_value unmask(napi_env env, napi_callback_info info) {
   return NULL;
 }
 
-/* open(bytes, start, payloadStart, end, packetNumber): boolean */
+/* open(slot, bytes, start, payloadStart, end, packetNumber): boolean */
 static napi_value open_packet(napi_env env, napi_callback_info info) {
   struct packet_key* key;
   uint8_t* data;
@@ -134,15 +190,16 @@ static napi_value open_packet(napi_env env, napi_callback_info info) {
   return result;
 }
 
-/* new PacketKey(kind, seals, key, iv, headerKey) */
+/* new PacketKey(kind, seals, key, iv, headerKey); its property `slot` is what the functions take. */
 static napi_value construct(napi_env env, napi_callback_info info) {
-  napi_value self, argv[5];
+  napi_value self, slot, argv[5];
   size_t argc = 5;
+  struct key_table* table;
   int32_t kind;
   bool seals;
   uint8_t *key_bytes, *iv, *header_key;
   size_t key_length, iv_length, header_key_length;
-  CHECK(env, napi_get_cb_info(env, info, &argc, argv, &self, NULL));
+  CHECK(env, napi_get_cb_info(env, info, &argc, argv, &self, (void**)&table));
   CHECK(env, napi_get_value_int32(env, argv[0], &kind));
   CHECK(env, napi_get_value_bool(env, argv[1], &seals));
   if (!bytes_of(env, argv[2], &key_bytes, &key_length) || !bytes_of(env, argv[3], &iv, &iv_length) ||
@@ -155,8 +212,8 @@ static napi_value construct(napi_env env, napi_callback_info info) {
   }
   struct packet_key* key = calloc(1, sizeof *key);
   if (key != NULL) key->aead = aead_new(kind, seals, key_bytes, header_key);
-  if (key == NULL || key->aead == NULL) {
-    free(key);
+  if (key == NULL || key->aead == NULL || !table_add(table, key)) {
+    if (key != NULL) packet_key_free(env, key, NULL);
     napi_throw_error(env, "ERR_QUIC_CRYPTO_FAIL", "The keys could not be set up");
     return NULL;
   }
@@ -165,18 +222,25 @@ static napi_value construct(napi_env env, napi_callback_info info) {
     packet_key_free(env, key, NULL);
     return throw_last_error(env);
   }
+  CHECK(env, napi_create_uint32(env, key->slot, &slot));
+  CHECK(env, napi_set_named_property(env, self, "slot", slot));
   return self;
 }
 
 napi_value export_packet_keys(napi_env env, napi_value exports) {
-  const napi_property_descriptor methods[] = {
-      {.utf8name = "seal", .method = seal},
-      {.utf8name = "unmask", .method = unmask},
-      {.utf8name = "open", .method = open_packet},
+  struct key_table* table = calloc(1, sizeof *table);
+  if (table == NULL || napi_set_instance_data(env, table, on_environment_end, NULL) != napi_ok) {
+    free(table);
+    return throw_last_error(env);
+  }
+  const napi_property_descriptor functions[] = {
+      {.utf8name = "seal", .method = seal, .data = table},
+      {.utf8name = "unmask", .method = unmask, .data = table},
+      {.utf8name = "open", .method = open_packet, .data = table},
   };
   napi_value constructor, aeads, works;
-  CHECK(env, napi_define_class(env, "PacketKey", NAPI_AUTO_LENGTH, construct, NULL,
-                               sizeof methods / sizeof *methods, methods, &constructor));
+  CHECK(env, napi_define_properties(env, exports, sizeof functions / sizeof *functions, functions));
+  CHECK(env, napi_define_class(env, "PacketKey", NAPI_AUTO_LENGTH, construct, table, 0, NULL, &constructor));
   CHECK(env, napi_set_named_property(env, exports, "PacketKey", constructor));
   /* Which kinds work, in the order of enum aead_kind. */
   CHECK(env, napi_create_array_with_length(env, AEAD_KINDS, &aeads));

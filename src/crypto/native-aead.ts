@@ -11,14 +11,19 @@ import type { AeadName, CryptoProvider, Opener, Sealer } from './provider.ts';
 export interface PacketKeyBinding {
   /** Which AEADs work in this process, in the order of {@link AEADS}. */
   readonly aeads: readonly boolean[];
-  /** Keys of one direction: a sealer or an opener, by `seals`. `aead` is an index into {@link AEADS}. */
+  /** Keys of one direction, for sealing or for opening, as long as the object lives. `aead` is an index into {@link AEADS}. */
   readonly PacketKey: new (
     aead: number,
     seals: boolean,
     key: Uint8Array,
     iv: Uint8Array,
     headerKey: Uint8Array,
-  ) => Sealer & Opener;
+  ) => { readonly slot: number };
+  /** As of a {@link Sealer}, with the number of a key before. */
+  seal(slot: number, ...packet: Parameters<Sealer['seal']>): number;
+  /** As of an {@link Opener}, with the number of a key before. */
+  unmask(slot: number, ...packet: Parameters<Opener['unmask']>): void;
+  open(slot: number, ...packet: Parameters<Opener['open']>): boolean;
 }
 
 /** The AEADs by their numbers in the addon. */
@@ -33,7 +38,7 @@ export function nativeProvider(binding: PacketKeyBinding): CryptoProvider {
   const make = (aead: AeadName, seals: boolean, key: Uint8Array, iv: Uint8Array, headerKey: Uint8Array) => {
     if (!works.includes(aead)) return null;
     try {
-      return new binding.PacketKey(AEADS.indexOf(aead), seals, key, iv, headerKey);
+      return new NativeKey(binding, AEADS.indexOf(aead), seals, key, iv, headerKey);
     } catch {
       // Out of memory, or a cipher that OpenSSL took back: node:crypto has the same answer, or a better error.
       return null;
@@ -54,18 +59,53 @@ export function nativeProvider(binding: PacketKeyBinding): CryptoProvider {
   });
 }
 
+/** Keys that live in the addon. */
+class NativeKey implements Sealer, Opener {
+  readonly #binding: PacketKeyBinding;
+  /** Never read: the keys live as long as this does. */
+  readonly owner: object;
+  readonly #slot: number;
+
+  constructor(binding: PacketKeyBinding, ...keys: ConstructorParameters<PacketKeyBinding['PacketKey']>) {
+    const key = new binding.PacketKey(...keys);
+    this.#binding = binding;
+    this.owner = key;
+    this.#slot = key.slot;
+  }
+
+  seal(
+    buf: Uint8Array,
+    start: number,
+    packetNumberOffset: number,
+    payloadStart: number,
+    payloadEnd: number,
+    packetNumber: number,
+  ): number {
+    const slot = this.#slot;
+    return this.#binding.seal(slot, buf, start, packetNumberOffset, payloadStart, payloadEnd, packetNumber);
+  }
+
+  unmask(buf: Uint8Array, start: number, packetNumberOffset: number): void {
+    this.#binding.unmask(this.#slot, buf, start, packetNumberOffset);
+  }
+
+  open(buf: Uint8Array, start: number, payloadStart: number, end: number, packetNumber: number): boolean {
+    return this.#binding.open(this.#slot, buf, start, payloadStart, end, packetNumber);
+  }
+}
+
 /** Whether a sample packet comes out as `node:crypto` makes it, and opens again. */
-function agrees({ PacketKey }: PacketKeyBinding, aead: AeadName): boolean {
+function agrees(binding: PacketKeyBinding, aead: AeadName): boolean {
   const keyLength = aead === 'aes-128-gcm' ? 16 : 32;
   const [key, iv, headerKey] = [counting(keyLength, 1), counting(12, 2), counting(keyLength, 3)];
   const ours = counting(SAMPLE_END + 16, FIRST_BYTE);
   const theirs = Uint8Array.from(ours);
   try {
     const kind = AEADS.indexOf(aead);
-    new PacketKey(kind, true, key, iv, headerKey).seal(ours, 0, 9, 11, SAMPLE_END, SAMPLE_NUMBER);
+    new NativeKey(binding, kind, true, key, iv, headerKey).seal(ours, 0, 9, 11, SAMPLE_END, SAMPLE_NUMBER);
     nodeSealer(aead, key, iv, headerKey).seal(theirs, 0, 9, 11, SAMPLE_END, SAMPLE_NUMBER);
     if (ours.some((byte, at) => byte !== theirs[at])) return false;
-    const opener = new PacketKey(kind, false, key, iv, headerKey);
+    const opener = new NativeKey(binding, kind, false, key, iv, headerKey);
     opener.unmask(ours, 0, 9);
     return ours[0] === FIRST_BYTE && opener.open(ours, 0, 11, ours.length, SAMPLE_NUMBER);
   } catch {

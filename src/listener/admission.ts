@@ -85,7 +85,9 @@ export class Admission {
         return isValidated ? this.#turn('drop', 'per-address') : this.#turn('retry', 'per-address-unproved');
     }
     if (isValidated) return this.#halfOpen >= maxHalfOpen ? this.#turn('refuse', 'half-open') : 'accept';
-    const isCrowded = this.#halfOpen >= retryAbove || this.#pending > backlog - backlog / PROVED_SHARE;
+    // Those that wait count too: of one turn, which can bring a thousand, none is taken before all are judged.
+    const isCrowded =
+      this.#halfOpen + this.#pending >= retryAbove || this.#pending > backlog - backlog / PROVED_SHARE;
     return isCrowded ? this.#turn('retry', 'crowded') : 'accept';
   }
 

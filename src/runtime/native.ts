@@ -105,4 +105,4 @@ function packageFolder(): string {
 }
 
 /** Of native/src/addon.c. */
-const INTERFACE_VERSION = 1;
+const INTERFACE_VERSION = 2;

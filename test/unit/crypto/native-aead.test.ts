@@ -15,8 +15,13 @@ describe('the packet protection of the addon', () => {
   });
 
   test('offsets outside of the buffer are refused and change nothing', { skip: withoutNative }, () => {
-    const { PacketKey } = native as PacketKeyBinding;
-    const key = new PacketKey(0, true, new Uint8Array(16), new Uint8Array(12), new Uint8Array(16));
+    const zeros = new Uint8Array(16);
+    const key = nativeProvider(native as PacketKeyBinding).sealer(
+      'aes-128-gcm',
+      zeros,
+      new Uint8Array(12),
+      zeros,
+    );
     const buf = new Uint8Array(64);
     const bad: [number, number, number, number, number][] = [
       [-1, 9, 11, 40, 1],
@@ -36,8 +41,8 @@ describe('the packet protection of the addon', () => {
   });
 
   test('arguments of a wrong kind are refused', { skip: withoutNative }, () => {
-    const { PacketKey } = native as PacketKeyBinding;
-    const make = PacketKey as unknown as new (...words: unknown[]) => Sealer;
+    const { PacketKey, seal, unmask, open } = native as PacketKeyBinding;
+    const make = PacketKey as unknown as new (...words: unknown[]) => { slot: number };
     const [key, iv] = [new Uint8Array(16), new Uint8Array(12)];
     const bad = [
       [3, true, key, iv, key],
@@ -47,79 +52,119 @@ describe('the packet protection of the addon', () => {
       [],
     ];
     for (const words of bad) assert.throws(() => new make(...words));
-    const sealer = new make(0, true, key, iv, key);
-    const seal = sealer.seal as unknown as (...words: unknown[]) => number;
-    assert.throws(() => seal.call(sealer, 'bytes', 0, 9, 11, 40, 1), TypeError);
-    assert.throws(() => seal.call({}, new Uint8Array(64), 0, 9, 11, 40, 1), TypeError);
-    assert.throws(() => seal.call(sealer), TypeError);
+    const { slot } = new make(0, true, key, iv, key);
+    const buf = new Uint8Array(64);
+    const calls = [seal, unmask, open] as unknown as ((...words: unknown[]) => unknown)[];
+    for (const call of calls) {
+      assert.throws(() => call(slot, 'bytes', 0, 9, 11, 40, 1), TypeError);
+      assert.throws(() => call(slot, new Uint16Array(64), 0, 9, 11, 40, 1), TypeError);
+      assert.throws(() => call(slot, buf), TypeError);
+      assert.throws(() => call(), TypeError);
+      for (const other of [slot + 100_000, -1, 2 ** 31])
+        assert.throws(() => call(other, buf, 0, 9, 11, 40, 1), { code: 'ERR_OUT_OF_RANGE' });
+    }
+  });
+
+  test('keys come and go, and each keeps its own', { skip: withoutNative }, async () => {
+    const provider = nativeProvider(native as PacketKeyBinding);
+    const iv = new Uint8Array(12);
+    const keyOf = (i: number) => new Uint8Array(16).fill(i);
+    for (let round = 0; round < 3; round++) {
+      const sealers = Array.from({ length: 200 }, (_, i) =>
+        provider.sealer('aes-128-gcm', keyOf(i), iv, keyOf(i)),
+      );
+      for (const [i, sealer] of sealers.entries()) {
+        const [ours, theirs] = [new Uint8Array(64), new Uint8Array(64)];
+        sealer.seal(ours, 0, 9, 11, 40, 1);
+        nodeProvider.sealer('aes-128-gcm', keyOf(i), iv, keyOf(i)).seal(theirs, 0, 9, 11, 40, 1);
+        assert.deepEqual(ours, theirs);
+      }
+      globalThis.gc?.();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
   });
 });
 
 describe('a binding that cannot be trusted', () => {
-  /** Works by means of node:crypto. */
-  class GoodKey implements Sealer, Opener {
-    readonly seal: Sealer['seal'];
-    readonly unmask: Opener['unmask'];
-    readonly open: Opener['open'];
-
-    constructor(aead: number, _seals: boolean, key: Uint8Array, iv: Uint8Array, headerKey: Uint8Array) {
-      const sealer = nodeProvider.sealer(AEADS[aead], key, iv, headerKey);
-      const opener = nodeProvider.opener(AEADS[aead], key, iv, headerKey);
-      this.seal = (...words) => sealer.seal(...words);
-      this.unmask = (...words) => opener.unmask(...words);
-      this.open = (...words) => opener.open(...words);
+  /** Works by means of node:crypto; `limit` keys can be made, and `spoil` changes what is sealed. */
+  function binding(options: {
+    aeads?: boolean[];
+    limit?: number;
+    spoil?: (bytes: Uint8Array, end: number) => void;
+  }) {
+    const { aeads = [true, true, true], limit = Infinity, spoil } = options;
+    const keys: (Sealer & Opener)[] = [];
+    class PacketKey {
+      readonly slot = keys.length;
+      constructor(aead: number, _seals: boolean, ...words: [Uint8Array, Uint8Array, Uint8Array]) {
+        if (keys.length >= limit) throw new Error('out of memory');
+        const sealer = nodeProvider.sealer(AEADS[aead], ...words);
+        const opener = nodeProvider.opener(AEADS[aead], ...words);
+        keys.push({
+          seal: (...args) => sealer.seal(...args),
+          unmask: (...args) => opener.unmask(...args),
+          open: (...args) => opener.open(...args),
+        });
+      }
     }
+    const fake: PacketKeyBinding = {
+      aeads,
+      PacketKey,
+      seal: (slot, ...args) => {
+        const end = keys[slot].seal(...args);
+        spoil?.(args[0], end);
+        return end;
+      },
+      unmask: (slot, ...args) => keys[slot].unmask(...args),
+      open: (slot, ...args) => keys[slot].open(...args),
+    };
+    return { fake, keys };
   }
   const [key, iv] = [new Uint8Array(16).fill(1), new Uint8Array(12).fill(2)];
 
   test('one that agrees with node:crypto is used', () => {
-    const provider = nativeProvider({ aeads: [true, true, true], PacketKey: GoodKey });
+    const { fake, keys } = binding({});
+    const provider = nativeProvider(fake);
     assert.equal(provider.name, 'native');
     assert.deepEqual(provider.cipherSuites, [0x1301, 0x1302, 0x1303]);
-    assert.ok(provider.sealer('aes-128-gcm', key, iv, key) instanceof GoodKey);
+    const before = keys.length;
+    provider.sealer('aes-128-gcm', key, iv, key);
+    assert.equal(keys.length, before + 1);
   });
 
   test('an AEAD that it lacks stays with node:crypto, the others do not', () => {
-    const provider = nativeProvider({ aeads: [false, true, true], PacketKey: GoodKey });
+    const { fake, keys } = binding({ aeads: [false, true, true] });
+    const provider = nativeProvider(fake);
     assert.equal(provider.name, 'native');
-    assert.ok(!(provider.sealer('aes-128-gcm', key, iv, key) instanceof GoodKey));
-    assert.ok(!(provider.opener('aes-128-gcm', key, iv, key) instanceof GoodKey));
+    const before = keys.length;
+    provider.sealer('aes-128-gcm', key, iv, key);
+    provider.opener('aes-128-gcm', key, iv, key);
+    assert.equal(keys.length, before);
     const long = new Uint8Array(32);
-    assert.ok(provider.opener('aes-256-gcm', long, iv, long) instanceof GoodKey);
+    provider.opener('aes-256-gcm', long, iv, long);
+    assert.equal(keys.length, before + 1);
   });
 
   test('one whose packets differ from those of node:crypto is not used', () => {
-    class WrongKey extends GoodKey {
-      constructor(...words: ConstructorParameters<PacketKeyBinding['PacketKey']>) {
-        super(...words);
-        const seal = this.seal;
-        Object.assign(this, {
-          seal: (...args: Parameters<Sealer['seal']>) => {
-            const end = seal(...args);
-            args[0][end - 1] ^= 1;
-            return end;
-          },
-        });
-      }
-    }
-    const provider = nativeProvider({ aeads: [true, true, true], PacketKey: WrongKey });
+    const { fake, keys } = binding({
+      spoil: (bytes, end) => {
+        bytes[end - 1] ^= 1;
+      },
+    });
+    const provider = nativeProvider(fake);
     assert.equal(provider.name, 'node');
-    assert.ok(!(provider.sealer('aes-128-gcm', key, iv, key) instanceof WrongKey));
+    const before = keys.length;
+    provider.sealer('aes-128-gcm', key, iv, key);
+    assert.equal(keys.length, before);
   });
 
   test('one that throws, at the trial or later, leaves node:crypto', () => {
-    let calls = 0;
-    class FailingKey extends GoodKey {
-      constructor(...words: ConstructorParameters<PacketKeyBinding['PacketKey']>) {
-        if (++calls > 6) throw new Error('out of memory');
-        super(...words);
-      }
-    }
-    const provider = nativeProvider({ aeads: [true, true, true], PacketKey: FailingKey });
+    const { fake, keys } = binding({ limit: 6 });
+    const provider = nativeProvider(fake);
     assert.equal(provider.name, 'native');
+    assert.equal(keys.length, 6);
     const sealer = provider.sealer('aes-128-gcm', key, iv, key);
-    assert.ok(!(sealer instanceof GoodKey));
     assert.equal(sealer.seal(new Uint8Array(64), 0, 9, 11, 40, 1), 56);
-    assert.equal(nativeProvider({ aeads: [true, true, true], PacketKey: FailingKey }).name, 'node');
+    assert.equal(nativeProvider(fake).name, 'node');
   });
 });
