@@ -106,7 +106,7 @@ function amountsOf(): Amounts {
   const megabytes = count('megabytes', options.megabytes ?? (quick ? '40' : '100'));
   return {
     bytes: megabytes * 1e6,
-    handshakes: quick ? 100 : 500,
+    handshakes: quick ? 300 : 500,
     requests: quick ? 500 : 4000,
     datagrams: quick ? 5000 : 30_000,
     connections: quick ? [100, 500] : [1000, 5000],

@@ -52,7 +52,7 @@ export function floorTable(verdicts: readonly Verdict[]): string {
     verdicts.map(({ name, bound, floor, aim, value, isMet }) => [
       name,
       value === null ? 'not measured' : show(value),
-      `${bound} ${floor}`,
+      floor === null ? '' : `${bound} ${floor}`,
       aim === null ? '' : String(aim),
       isMet === null ? '' : isMet ? '✓' : '✗',
     ]),
