@@ -36,7 +36,7 @@ function run(port: MessagePort, data: ThreadData): void {
   const ending = new AbortController();
   let listener: QuicListener | null = null;
   let handler: WorkerHandler | null = null;
-  const calls = new Calls(port, {
+  const calls: Calls = new Calls(port, {
     start: async (portNumber: number): Promise<SocketAddress> => {
       handler = await handlerOf(entry);
       listener = await listen({
@@ -61,7 +61,9 @@ function run(port: MessagePort, data: ThreadData): void {
     close: (drain: number) => listener?.close({ drain, signal: ending.signal }),
     hurry: () => ending.abort(),
   });
-  const handOver = new ThreadHandOver(count, calls, data.link, () => counters.add('handedOver', 1));
+  const handOver: ThreadHandOver = new ThreadHandOver(count, calls, data.link, () =>
+    counters.add('handedOver', 1),
+  );
   const replayStore = {
     add: (id: Uint8Array, keepFor: number) => calls.call<boolean>('replay', { id, keepFor }),
   };

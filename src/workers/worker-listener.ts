@@ -179,7 +179,7 @@ export class WorkerListener {
     const { count, entry, replayStore } = this.#parsed;
     const options = { ...this.#parsed.options, ...this.#rings.current() };
     const { shard } = slot;
-    const thread = new WorkerThread(
+    const thread: WorkerThread = new WorkerThread(
       { shard, count, entry, options, hasReplayStore: replayStore !== null, rings: this.#rings.names },
       {
         bind: (port: PortOptions) => this.#ports.bind(shard, port),

@@ -8,7 +8,7 @@ import { makeTestIdentity } from '../support/certificates.ts';
 import { HostilePeer } from '../support/hostile-peer.ts';
 import { bytes, mutate } from '../support/mutations.ts';
 
-const SEED = Number(process.env['QUAYSIDE_SEED'] ?? 1);
+const SEED = Number(process.env.QUAYSIDE_SEED ?? 1);
 
 test('P12 junk, mutated Initials and empty datagrams over real sockets disturb no connection', async () => {
   const random = seededRandom(`hostile socket ${SEED}`);
