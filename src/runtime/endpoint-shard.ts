@@ -4,6 +4,7 @@ import { invalidArgType } from '../errors.ts';
 import type { HandOver, ShardPlace } from '../udp/hand-over.ts';
 import type { DatagramHandler, SocketFactory } from '../udp/socket.ts';
 import type { SocketAddress } from '../util/address.ts';
+import { copyBytes } from '../util/bytes.ts';
 
 export class EndpointShard {
   readonly #shard: number;
@@ -52,7 +53,7 @@ export class EndpointShard {
 
   /** Hands a copy of a datagram over, whose bytes may be lent; false if it is lost. */
   send(shard: number, bytes: Uint8Array, from: SocketAddress, to: SocketAddress, ecn: number): boolean {
-    return this.#place?.send(shard, bytes.slice(), from, to, ecn) ?? false;
+    return this.#place?.send(shard, copyBytes(bytes), from, to, ecn) ?? false;
   }
 
   async leave(): Promise<void> {

@@ -9,7 +9,9 @@ import type { QuicConnection } from '../../src/runtime/connection.ts';
 import { QuicEndpoint } from '../../src/runtime/endpoint.ts';
 import type { VirtualHost } from '../../src/sim/virtual-host.ts';
 import { VirtualNetwork } from '../../src/sim/virtual-network.ts';
+import type { HandOver } from '../../src/udp/hand-over.ts';
 import { LocalHandOver } from '../../src/udp/local-hand-over.ts';
+import { toHex } from '../../src/util/bytes.ts';
 import { seededIdentity } from '../support/certificates.ts';
 import { echoListener } from '../support/echo-listener.ts';
 
@@ -146,5 +148,30 @@ test('L80 a datagram for a shard that nobody has is dropped and counted, and nev
   await stage.clock.runAsync(stage.clock.now() + 100);
   const { foreign, dropped } = a.endpoint.counters;
   assert.deepEqual([foreign, dropped['foreign-id'], answers], [1, 1, 0]);
+  await stage.close(a);
+});
+
+test('L80 what is handed over stays as it came, whatever comes after it in the same turn', async () => {
+  const stage = new Stage('hand-over keeps');
+  const seen: { shard: number; bytes: Uint8Array }[] = [];
+  const handOver: HandOver = {
+    join: async () => ({
+      send: (shard, bytes) => seen.push({ shard, bytes }) > 0,
+      leave: async () => {},
+    }),
+  };
+  const a = await stage.listen(0, { handOver });
+  const from = { address: '10.0.0.1', port: 999, family: 4 } as const;
+  const packets = [1, 2, 3].map((shard) => {
+    const packet = new Uint8Array(100 + shard).fill(0x40 | shard);
+    packet[1] = shard;
+    return packet;
+  });
+  for (const packet of packets) stage.network.transmit(stage.client, from, AT, packet, 0, packet.length, 0);
+  await stage.clock.runAsync(stage.clock.now() + 100);
+  assert.deepEqual(
+    seen.map(({ shard, bytes }) => [shard, toHex(bytes)]),
+    packets.map((packet, i) => [i + 1, toHex(packet)]),
+  );
   await stage.close(a);
 });
