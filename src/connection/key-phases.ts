@@ -51,7 +51,6 @@ export class KeyPhases {
   setReceiveKeys(keys: PacketKeys): void {
     this.#receiveKeys = keys;
     this.#opener = keys.opener();
-    this.#prepareNext();
   }
 
   get canOpen(): boolean {
@@ -101,6 +100,8 @@ export class KeyPhases {
     if (phase === this.#receivePhase) {
       if (!opener.open(buffer, start, payloadStart, end, packetNumber)) return this.#failed();
       if (packetNumber < this.#firstReceived) this.#firstReceived = packetNumber;
+      // A connection whose first packet is its last one needs no keys of a next phase.
+      if (this.#nextKeys === null && packetNumber > 0) this.#prepareNext();
       return 'opened';
     }
     if (packetNumber < this.#firstReceived) {
@@ -108,7 +109,7 @@ export class KeyPhases {
       if (this.#previous?.open(buffer, start, payloadStart, end, packetNumber)) return 'opened';
       return this.#failed();
     }
-    const next = this.#nextKeys;
+    const next = this.#nextKeys ?? this.#prepareNext();
     if (next === null || !next.opener().open(buffer, start, payloadStart, end, packetNumber))
       return this.#failed();
     const answersOurs = this.#receivePhase !== this.sendPhase;
@@ -182,10 +183,11 @@ export class KeyPhases {
   }
 
   // RFC 9001 §6.3: made ahead of its use, so that an update shows no other timing than an ordinary packet.
-  #prepareNext(): void {
-    if (this.#receiveKeys === null) return;
+  #prepareNext(): PacketKeys | null {
+    if (this.#receiveKeys === null) return null;
     this.#nextKeys = this.#receiveKeys.next();
     this.#nextKeys.opener();
+    return this.#nextKeys;
   }
 
   #failed(): 'failed' {

@@ -3,7 +3,7 @@
 
 import type { RandomSource } from '../crypto/provider.ts';
 import { quicError, TransportError, TransportErrorCode } from '../errors.ts';
-import { equal } from '../util/bytes.ts';
+import { EMPTY, equal } from '../util/bytes.ts';
 import { TokenBucket } from '../util/token-bucket.ts';
 import type { Frame } from '../wire/frame-reader.ts';
 import { FRAME } from '../wire/frame-table.ts';
@@ -43,7 +43,7 @@ export class LocalIds implements SendingPart {
     emit: (event: ConnectionEvent) => void,
     setPending: (pending: boolean) => void,
   ) {
-    this.#ids = [{ sequence: 0, connectionId: first, resetToken: new Uint8Array(0), state: 'acked' }];
+    this.#ids = [{ sequence: 0, connectionId: first, resetToken: EMPTY, state: 'acked' }];
     this.#source = source;
     this.#emit = emit;
     this.#setPending = setPending;

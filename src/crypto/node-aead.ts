@@ -69,21 +69,43 @@ export function aesGcmOpen(
   return plainBytes(plaintext);
 }
 
-class NodeSealer implements Sealer {
-  private readonly cipherName: CipherGCMTypes;
-  private readonly key: KeyObject;
+/** The key, iv and mask of one direction and key phase. */
+class PacketSecrets {
+  protected readonly cipherName: CipherGCMTypes;
+  private readonly aead: AeadName;
   private readonly iv: Uint8Array;
-  private readonly nonce: Uint8Array;
-  private readonly mask: HeaderMask;
+  private readonly headerKey: Uint8Array;
+  private key: Uint8Array | KeyObject;
+  private uses = 0;
+  private ownMask: HeaderMask | null = null;
 
   constructor(aead: AeadName, key: Uint8Array, iv: Uint8Array, headerKey: Uint8Array) {
     this.cipherName = cipherName(aead);
-    this.key = createSecretKey(key);
-    this.iv = Uint8Array.from(iv);
-    this.nonce = Uint8Array.from(iv);
-    this.mask = headerMask(aead, headerKey);
+    this.aead = aead;
+    this.key = key;
+    this.iv = iv;
+    this.headerKey = headerKey;
   }
 
+  /** Made with the first packet: the keys of a next phase never mask one, and many an idle connection sends none. */
+  protected get mask(): HeaderMask {
+    this.ownMask ??= headerMask(this.aead, this.headerKey);
+    return this.ownMask;
+  }
+
+  /** Keys of the handshake see a packet or two: a KeyObject costs 1.5 µs and pays later. */
+  protected nextKey(): Uint8Array | KeyObject {
+    if (this.uses < RAW_USES && ++this.uses === RAW_USES) this.key = createSecretKey(this.key as Uint8Array);
+    return this.key;
+  }
+
+  protected nonce(packetNumber: number): Uint8Array {
+    writeNonce(NONCE, this.iv, packetNumber);
+    return NONCE;
+  }
+}
+
+class NodeSealer extends PacketSecrets implements Sealer {
   seal(
     buf: Uint8Array,
     start: number,
@@ -92,8 +114,8 @@ class NodeSealer implements Sealer {
     payloadEnd: number,
     packetNumber: number,
   ): number {
-    writeNonce(this.nonce, this.iv, packetNumber);
-    const cipher = createCipheriv(this.cipherName, this.key, this.nonce, AEAD_OPTIONS);
+    const nonce = this.nonce(packetNumber);
+    const cipher = createCipheriv(this.cipherName, this.nextKey(), nonce, AEAD_OPTIONS);
     cipher.setAAD(HEADER.of(buf, start, payloadStart));
     const ciphertext = cipher.update(PAYLOAD.of(buf, payloadStart, payloadEnd));
     cipher.final();
@@ -108,21 +130,7 @@ class NodeSealer implements Sealer {
   }
 }
 
-class NodeOpener implements Opener {
-  private readonly cipherName: CipherGCMTypes;
-  private readonly key: KeyObject;
-  private readonly iv: Uint8Array;
-  private readonly nonce: Uint8Array;
-  private readonly mask: HeaderMask;
-
-  constructor(aead: AeadName, key: Uint8Array, iv: Uint8Array, headerKey: Uint8Array) {
-    this.cipherName = cipherName(aead);
-    this.key = createSecretKey(key);
-    this.iv = Uint8Array.from(iv);
-    this.nonce = Uint8Array.from(iv);
-    this.mask = headerMask(aead, headerKey);
-  }
-
+class NodeOpener extends PacketSecrets implements Opener {
   unmask(buf: Uint8Array, start: number, packetNumberOffset: number): void {
     const sampleStart = packetNumberOffset + SAMPLE_OFFSET;
     if (sampleStart + SAMPLE_LENGTH > buf.length) return;
@@ -138,13 +146,13 @@ class NodeOpener implements Opener {
   open(buf: Uint8Array, start: number, payloadStart: number, end: number, packetNumber: number): boolean {
     const tagStart = end - TAG_LENGTH;
     if (tagStart < payloadStart || payloadStart < start || end > buf.length) return false;
-    writeNonce(this.nonce, this.iv, packetNumber);
+    const nonce = this.nonce(packetNumber);
     // Each datagram is a buffer of its own. To copy it costs less than the views of three parts of it.
     const packet = start === 0 && end === buf.length ? buf : buf.subarray(start, end);
     if (packet.length > RECEIVED.length) return false;
     RECEIVED.set(packet);
     try {
-      const decipher = createDecipheriv(this.cipherName, this.key, this.nonce, AEAD_OPTIONS);
+      const decipher = createDecipheriv(this.cipherName, this.nextKey(), nonce, AEAD_OPTIONS);
       decipher.setAAD(RECEIVED_HEADER.of(RECEIVED, 0, payloadStart - start));
       decipher.setAuthTag(TAG.of(RECEIVED, tagStart - start, end - start));
       const plaintext = decipher.update(
@@ -167,18 +175,17 @@ interface HeaderMask {
 /** RFC 9001 §5.4.3. One ECB cipher serves every packet: a block has no influence on the next one. */
 class AesMask implements HeaderMask {
   private readonly cipher: Cipher;
-  private readonly sample = new Uint8Array(SAMPLE_LENGTH);
 
   constructor(headerKey: Uint8Array) {
     const name = headerKey.length === 16 ? 'aes-128-ecb' : 'aes-256-ecb';
-    this.cipher = createCipheriv(name, createSecretKey(headerKey), null);
+    this.cipher = createCipheriv(name, headerKey, null);
     this.cipher.setAutoPadding(false);
   }
 
   next(buf: Uint8Array, sampleStart: number): Uint8Array {
     // 16 bytes one by one take less than a view of them.
-    for (let i = 0; i < SAMPLE_LENGTH; i++) this.sample[i] = buf[sampleStart + i];
-    return this.cipher.update(this.sample);
+    for (let i = 0; i < SAMPLE_LENGTH; i++) SAMPLE[i] = buf[sampleStart + i];
+    return this.cipher.update(SAMPLE);
   }
 }
 
@@ -203,7 +210,7 @@ function headerMask(aead: AeadName, headerKey: Uint8Array): HeaderMask {
 
 /**
  * The iv XOR the packet number as 64 bits, big-endian (RFC 9001 §5.3). Packet numbers are below 2^53 here, so their upper
- * half is an exact division and the bytes 0 to 3 of the nonce never change.
+ * half is an exact division.
  */
 function writeNonce(nonce: Uint8Array, iv: Uint8Array, packetNumber: number): void {
   const low = packetNumber >>> 0;
@@ -216,6 +223,7 @@ function writeNonce(nonce: Uint8Array, iv: Uint8Array, packetNumber: number): vo
   nonce[6] = iv[6] ^ (high >>> 8);
   nonce[5] = iv[5] ^ (high >>> 16);
   nonce[4] = iv[4] ^ (high >>> 24);
+  for (let i = 0; i < 4; i++) nonce[i] = iv[i];
 }
 
 /** ChaCha20-Poly1305 has the same cipher interface in Node as AES-GCM; only the type declarations tell them apart. */
@@ -228,6 +236,8 @@ function gcmName(key: Uint8Array): CipherGCMTypes {
 }
 
 /** Packets are sealed and opened one at a time, so these serve all keys. */
+const NONCE = new Uint8Array(12);
+const SAMPLE = new Uint8Array(SAMPLE_LENGTH);
 const HEADER = new PartView();
 const PAYLOAD = new PartView();
 const RECEIVED = new Uint8Array(65_536);
@@ -235,6 +245,8 @@ const RECEIVED_HEADER = new PartView();
 const RECEIVED_PAYLOAD = new PartView();
 const TAG = new PartView();
 
+/** Packets under one key before it becomes a KeyObject. */
+const RAW_USES = 8;
 const AEAD_OPTIONS = { authTagLength: TAG_LENGTH };
 const LONG_HEADER = 0x80;
 /** The sample starts where the payload would with a packet number of 4 bytes (RFC 9001 §5.4.2). */

@@ -11,7 +11,8 @@ export interface CryptoProvider {
 
   /**
    * Protects packets of one direction and key phase. `iv` is 12 bytes; `key` and `headerKey` have the key length
-   * of the AEAD (RFC 9001 §5.1). After a key update the same `headerKey` is passed again (RFC 9001 §6).
+   * of the AEAD (RFC 9001 §5.1). After a key update the same `headerKey` is passed again (RFC 9001 §6). The arrays may be
+   * kept: nobody changes them any more.
    */
   sealer(aead: AeadName, key: Uint8Array, iv: Uint8Array, headerKey: Uint8Array): Sealer;
 

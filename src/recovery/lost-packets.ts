@@ -6,10 +6,13 @@ import type { PathRecovery } from './path-recovery.ts';
 /** Lost packets remembered per packet number space; the oldest are forgotten first. */
 export const MAX_LOST_PACKETS = 1024;
 
+/** Most spaces lose nothing: they share this. */
+const NOTHING: Float64Array = new Float64Array(0);
+
 /** Kept in the order of packet numbers, which is the order of loss but for packets of different paths. */
 export class LostPackets {
   /** Per entry: packet number, send time, time of the verdict. */
-  #doubles: Float64Array = new Float64Array(0);
+  #doubles: Float64Array = NOTHING;
   #paths: PathRecovery[] = [];
   #size = 0;
 
@@ -66,7 +69,7 @@ export class LostPackets {
   clear(): void {
     this.#size = 0;
     this.#paths = [];
-    this.#doubles = new Float64Array(0);
+    this.#doubles = NOTHING;
   }
 
   #removeFirst(count: number): void {

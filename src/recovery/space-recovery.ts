@@ -24,6 +24,9 @@ export interface AckRanges {
 /** Skipped packet numbers remembered per space; the oldest are forgotten first. */
 export const MAX_SKIPPED_NUMBERS = 32;
 
+/** Most spaces have nothing to acknowledge: they share this. */
+const NO_SLOTS: Uint32Array = new Uint32Array(0);
+
 export class SpaceRecovery {
   readonly space: number;
   readonly sent: SentPackets = new SentPackets();
@@ -44,7 +47,7 @@ export class SpaceRecovery {
   ackOnlyRun = 0;
 
   /** Slots of the packets that the last ACK newly acknowledged, ascending; as many as `collectAcked` said. */
-  acked: Uint32Array = new Uint32Array(0);
+  acked: Uint32Array = NO_SLOTS;
   /** One of them was ack-eliciting. */
   ackedEliciting = false;
   /** How many of them left with an ECN mark. */
@@ -162,14 +165,14 @@ export class SpaceRecovery {
 
   /** Gives the memory of a burst back when nothing is outstanding. */
   trim(): void {
-    if (this.sent.trim()) this.acked = new Uint32Array(0);
+    if (this.sent.trim()) this.acked = NO_SLOTS;
   }
 
   /** Forgets all packets; numbers go on. */
   clear(): void {
     this.sent.clear();
     this.lost.clear();
-    this.acked = new Uint32Array(0);
+    this.acked = NO_SLOTS;
     this.lossTime = Number.POSITIVE_INFINITY;
     this.inFlight = this.ackElicitingInFlight = this.probes = this.ackOnlyRun = 0;
     this.endRun();
