@@ -129,6 +129,21 @@ function withSession(): { onSession: (session: Uint8Array) => void; session: Pro
   return { onSession: (bytes) => onSession(bytes), session };
 }
 
+/** The first flight of a client whose order a server took in 0-RTT. */
+async function takenEarly(t: TestContext, fleet: Fleet, { port }: CliServer): Promise<FlightRecorder> {
+  for (let tries = 0; tries < 10; tries++) {
+    const { onSession, session } = withSession();
+    await who(await fleet.connect({ onSession }, port));
+    const recorder = new FlightRecorder();
+    await recorder.start(t, port, 200);
+    const early = await fleet.connect({ session: await session, earlyData: true }, recorder.port);
+    assert.equal(await get(early, '/who?order=1'), 'a');
+    // On a machine with much to do, Redis may not answer in time.
+    if (early.earlyData === 'accepted') return recorder;
+  }
+  throw new Error('no 0-RTT was ever taken');
+}
+
 for (const [kind, layout] of Object.entries(LAYOUTS)) {
   test(
     `L66 behind nginx with ${kind} ids, clients that change their ports stay with their server`,
@@ -189,13 +204,7 @@ test(
     t.after(() => otherRedis.stop());
     await otherRedis.start();
     const control = await fleet.serve('control', '0000000000000001', otherRedis);
-    const { onSession, session } = withSession();
-    await who(await fleet.connect({ onSession }, a.port));
-    const recorder = new FlightRecorder();
-    await recorder.start(t, a.port, 200);
-    const early = await fleet.connect({ session: await session, earlyData: true }, recorder.port);
-    assert.equal(await get(early, '/who?order=1'), 'a');
-    assert.equal(early.earlyData, 'accepted');
+    const recorder = await takenEarly(t, fleet, a);
     await a.saw(/GET \/who\?order=1 .*in 0-RTT/);
     assert.ok((await recorder.replay(b.port)).length > 0, 'the other one answered the copy');
     const taken = control.saw(/GET \/who\?order=1 .*in 0-RTT/).then(() => true);
@@ -218,7 +227,7 @@ test(
     ] as const) {
       server.child.kill('SIGTERM');
       const { stdout } = await server.result;
-      assert.equal(stdout.match(/order=1/g)?.length ?? 0, count);
+      assert.equal(stdout.match(/order=1 .*in 0-RTT/g)?.length ?? 0, count);
     }
   },
 );
