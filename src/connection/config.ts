@@ -216,3 +216,17 @@ export interface ConnectionConfig {
   /** Resumption, tickets, 0-RTT and external keys. Default: none of them. */
   sessions?: SessionConfig | undefined;
 }
+
+/** The transport configuration with some values replaced. Kept: a server makes the same for each of its connections. */
+export function changedTransport(base: TransportConfig, changes: Partial<TransportConfig>): TransportConfig {
+  let byChanges = CHANGED.get(base);
+  if (byChanges === undefined) {
+    byChanges = new WeakMap();
+    CHANGED.set(base, byChanges);
+  }
+  const known = byChanges.get(changes) ?? { ...base, ...changes };
+  byChanges.set(changes, known);
+  return known;
+}
+
+const CHANGED = new WeakMap<TransportConfig, WeakMap<Partial<TransportConfig>, TransportConfig>>();

@@ -10,7 +10,12 @@ import { PacketType } from '../wire/packet-type.ts';
 import { DEFAULT_TRANSPORT_PARAMETERS, type TransportParameters } from '../wire/transport-parameters.ts';
 import { AckFrequency } from './ack-frequency.ts';
 import { Closer } from './closer.ts';
-import type { ConnectionConfig, ServerAnswer, TransportConfig } from './config.ts';
+import {
+  type ConnectionConfig,
+  changedTransport,
+  type ServerAnswer,
+  type TransportConfig,
+} from './config.ts';
 import { type ConnectionStart, type ReceiveInfo, type SendInfo, sendInfo } from './connection-io.ts';
 import { Control } from './control.ts';
 import { Datagrams } from './datagrams.ts';
@@ -277,7 +282,7 @@ export class ConnectionCore implements ConnectionParts {
   }
 
   applyTransport(changes: Partial<TransportConfig>): void {
-    this.transport = { ...this.transport, ...changes };
+    this.transport = changedTransport(this.transport, changes);
     this.streams = this.#makeStreams();
     this.streams.setPeerParameters(this.remoteParameters);
     (this.spaces[Space.APPLICATION] as PacketNumberSpace).acks.maxAckDelay = this.transport.maxAckDelay;

@@ -14,8 +14,7 @@ import {
   X509Certificate,
 } from 'node:crypto';
 import { type QuicError, quicError } from '../errors.ts';
-import { bytesKey } from '../util/bytes.ts';
-import { plainBytes } from './node-bytes.ts';
+import { latin1, plainBytes } from './node-bytes.ts';
 import type { KeyKind, PrivateKey, PublicKey } from './provider.ts';
 
 /** Reads an unencrypted private key: PEM text or bytes, or DER; PKCS #8, SEC1 or PKCS #1. */
@@ -29,7 +28,7 @@ export function readPrivateKey(input: string | Uint8Array): PrivateKey {
 
 /** The public key of a DER certificate. Those of late are kept: a certificate is met again and again, and parsing costs. */
 export function certificatePublicKey(der: Uint8Array): PublicKey {
-  const name = bytesKey(der);
+  const name = latin1(der);
   const known = recentKeys.get(name);
   if (known !== undefined) return known;
   const key = parsePublicKey(der);

@@ -7,6 +7,7 @@
  * Knows nothing of trust, time or host names.
  */
 import { createHash, type KeyObject, X509Certificate } from 'node:crypto';
+import { latin1 } from '../crypto/node-bytes.ts';
 import { type QuicError, quicError } from '../errors.ts';
 import { bytesKey, equal } from '../util/bytes.ts';
 import {
@@ -57,18 +58,21 @@ export class Certificate {
   /** SubjectPublicKeyInfo, DER: what a key pin is the hash of. */
   readonly spki: Uint8Array;
   /** AlgorithmIdentifier of the signature: object identifier, and DER of the parameters (empty if absent). */
+  /** The whole of it as a key of a Map. */
+  readonly key: string;
   readonly signatureAlgorithm: string;
   readonly signatureParameters: Uint8Array;
   /** X.509 version: 1, 2 or 3. */
   readonly version: number;
   readonly extensions: readonly CertificateExtension[];
   private readonly x509: X509Certificate;
-  private key: KeyObject | undefined;
+  private ownPublicKey: KeyObject | undefined;
   private readonly signers = new WeakSet<Certificate>();
   private readonly decoded = new Map<string, unknown>();
 
   private constructor(der: Uint8Array) {
     this.der = der;
+    this.key = latin1(der);
     const outer = new DerReader(der);
     const certificate = outer.enter();
     outer.finish();
@@ -125,8 +129,8 @@ export class Certificate {
 
   /** The public key. Throws ERR_QUIC_CERTIFICATE_MALFORMED if it cannot be read. */
   get publicKey(): KeyObject {
-    this.key ??= orMalformed(() => this.x509.publicKey);
-    return this.key;
+    this.ownPublicKey ??= orMalformed(() => this.x509.publicKey);
+    return this.ownPublicKey;
   }
 
   /** Whether the key of `issuer` made the signature of this certificate. A `true` is remembered. */

@@ -4,8 +4,8 @@
  * Owns the order of the two ways and the memory of certificates that were good before. Synchronous: an ordinary chain
  * takes some 100 µs. Knows nothing of TLS; `certificateAlert` translates its errors.
  */
+import { latin1 } from '../crypto/node-bytes.ts';
 import { quicError } from '../errors.ts';
-import { bytesKey } from '../util/bytes.ts';
 import { Certificate } from './certificate.ts';
 import { type Pin, parsePin, pinMatches } from './fingerprint.ts';
 import { certificateMatchesHost } from './host-name.ts';
@@ -60,7 +60,7 @@ export function verifyPeerCertificate(options: VerifyPeerOptions): VerifiedPeer 
       message: `The peer sent ${certificates.length} certificates, at most ${MAX_CHAIN_CERTIFICATES} are looked at`,
     });
   }
-  const chain = certificates.map((der) => remembered.get(bytesKey(der)) ?? Certificate.parse(der));
+  const chain = certificates.map((der) => remembered.get(latin1(der)) ?? Certificate.parse(der));
   const anchors = options.anchors ?? trustAnchors('default');
   const path = validatePath(chain, { purpose, now, anchors });
   if (purpose === 'serverAuth') checkHost(path[0], serverName);
@@ -111,7 +111,7 @@ function ipText(address: Uint8Array): string {
 /** Remembers a certificate of a path that was good, so that it and its signature need no second look. */
 function remember(certificate: Certificate): void {
   if (certificate.der.length > REMEMBERED_SIZE) return;
-  const key = bytesKey(certificate.der);
+  const { key } = certificate;
   remembered.delete(key);
   remembered.set(key, certificate);
   if (remembered.size <= REMEMBERED_CERTIFICATES) return;

@@ -5,7 +5,6 @@
 // (RFC 9000 §10.3.1). Knows nothing about packets.
 
 import type { RandomSource } from '../crypto/provider.ts';
-import { copyBytes } from '../util/bytes.ts';
 
 export class IdTable<V> {
   readonly #seed0: number;
@@ -34,14 +33,14 @@ export class IdTable<V> {
     return at < 0 ? undefined : this.#values[at];
   }
 
-  /** Adds or replaces. The key is copied. */
+  /** Adds or replaces. The key is kept: nobody may change it any more. */
   set(key: Uint8Array, value: V): void {
     const code = hash(key, 0, key.length, this.#seed0, this.#seed1);
     let at = this.#find(key, 0, key.length, code);
     if (at < 0) {
       at = this.#place();
       const head = code & (this.#heads.length - 1);
-      this.#keys[at] = copyBytes(key);
+      this.#keys[at] = key;
       this.#hashes[at] = code;
       this.#next[at] = this.#heads[head];
       this.#heads[head] = at;

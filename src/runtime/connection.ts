@@ -46,7 +46,7 @@ export interface CloseInfo {
  */
 export class QuicConnection extends ConnectionFacts implements ConnectionOwner, StreamHost {
   readonly #driven: DrivenConnection;
-  readonly #questions: HandshakeQuestions;
+  #questions: HandshakeQuestions | null;
   readonly #now: () => number;
   readonly #opened: Deferred<ConnectionInfo> = defer();
   readonly #active: Deferred<ConnectionInfo> = defer();
@@ -282,6 +282,8 @@ export class QuicConnection extends ConnectionFacts implements ConnectionOwner, 
         this.#ask(event, now);
         return;
       case 'established':
+        // A server asks nothing any more, and who answers holds all that the client's first packet told.
+        if (this.isServer) this.#questions = null;
         this.#opened.resolve(this.#info());
         this.#active.resolve(this.#info());
         this.#datagrams.onEstablished();
@@ -342,7 +344,7 @@ export class QuicConnection extends ConnectionFacts implements ConnectionOwner, 
   // ---- inside ----
 
   #ask(event: ConnectionEvent, now: number): void {
-    this.#questions(this.core, event, now, () => this.#driven.touch());
+    this.#questions?.(this.core, event, now, () => this.#driven.touch());
     if (event.type === 'session') this.onSession?.(event.session);
   }
 

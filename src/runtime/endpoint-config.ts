@@ -1,6 +1,6 @@
 // What an endpoint adds to the configuration of its connections.
 
-import type { ConnectionConfig } from '../connection/config.ts';
+import type { ConnectionConfig, TransportConfig } from '../connection/config.ts';
 import type { Environment } from './environment.ts';
 import { type QlogTarget, tracedBy } from './qlog.ts';
 
@@ -32,6 +32,15 @@ export function provided(
     streamNotices: true,
     trace: traced,
     versions,
-    transport: { ...transport, ecn },
+    transport: ecn === transport.ecn ? transport : withEcn(transport),
   };
 }
+
+/** Kept: all connections of a listener have the same one. */
+function withEcn(transport: TransportConfig): TransportConfig {
+  const known = WITH_ECN.get(transport) ?? { ...transport, ecn: true };
+  WITH_ECN.set(transport, known);
+  return known;
+}
+
+const WITH_ECN = new WeakMap<TransportConfig, TransportConfig>();

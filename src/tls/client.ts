@@ -394,6 +394,7 @@ class TlsClient extends EngineBase<ClientState> {
     // Keys that are not needed any more.
     this.psks = [];
     this.psk = null;
+    this.transcript.end();
     this.finish();
   }
 

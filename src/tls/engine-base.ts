@@ -255,6 +255,10 @@ export abstract class EngineBase<S extends string> implements TlsEngine {
     this.complete = true;
     this.clientHandshakeSecret = EMPTY;
     this.serverHandshakeSecret = EMPTY;
+    if (this.applicationSecrets !== null) {
+      const { exporter } = this.applicationSecrets;
+      this.applicationSecrets = { client: EMPTY, server: EMPTY, exporter };
+    }
     this.emit({ type: 'complete' });
   }
 

@@ -375,8 +375,10 @@ class TlsServer extends EngineBase<ServerState> {
     // The hello may be long and is of no use to a connection that lives on.
     this.hello = null;
     this.identity = null;
+    this.chosen = null;
     this.psk = null;
     this.mainStage = null;
+    this.transcript.end();
   }
 
   /** RFC 8446 §4.6.1. The transcript ends with the client's Finished. */

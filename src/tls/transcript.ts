@@ -63,4 +63,10 @@ export class Transcript {
     if (this.state === null) throw new Error('the transcript has no hash function yet');
     return this.state.digest();
   }
+
+  /** Nothing is added or asked any more: lets go of the hash. */
+  end(): void {
+    this.waiting = [];
+    this.state = null;
+  }
 }

@@ -8,6 +8,7 @@ export const EMPTY: Uint8Array = new Uint8Array(0);
  * A copy of `bytes[start, end)`. Not `slice`: what dgram gives is a Buffer, and a Buffer's `slice` shares its memory.
  */
 export function copyBytes(bytes: Uint8Array, start = 0, end: number = bytes.length): Uint8Array {
+  if (start === end) return EMPTY;
   const copy = new Uint8Array(end - start);
   copy.set(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end));
   return copy;

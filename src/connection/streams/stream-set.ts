@@ -110,8 +110,9 @@ export class StreamSet {
   #initialWindow = 0;
   #local: StreamParameters = NO_PARAMETERS;
   #remote: StreamParameters = NO_PARAMETERS;
-  readonly #noSend: SendStream;
-  readonly #noRecv: RecvStream;
+  /** What unidirectional streams have in the direction that they lack. */
+  #noSend: SendStream | null = null;
+  #noRecv: RecvStream | null = null;
 
   constructor(config: StreamsConfig) {
     this.localBit = config.role === 'server' ? SERVER_BIT : 0;
@@ -125,12 +126,6 @@ export class StreamSet {
     this.pool = config.pool ?? new BlockPool();
     this.notices = config.notices === true ? new Ring<Stream>() : null;
     this.#onPending = config.onPending;
-    this.#noSend = new SendStream(0, this.pool);
-    this.#noSend.state = SendState.DATA_RECVD;
-    this.#noSend.finalSize = 0;
-    this.#noSend.finSent = true;
-    this.#noRecv = new RecvStream(0, 0, this.pool, this.meter);
-    this.#noRecv.state = RecvState.DATA_READ;
     if (config.local !== undefined) this.setLocal(config.local);
   }
 
@@ -356,14 +351,32 @@ export class StreamSet {
   #make(id: number): Stream {
     const isUni = (id & UNI_BIT) !== 0;
     const isLocal = this.isLocal(id);
-    const send = isUni && !isLocal ? this.#noSend : new SendStream(this.#remoteLimit(id), this.pool);
+    const send = isUni && !isLocal ? this.#withoutSend() : new SendStream(this.#remoteLimit(id), this.pool);
     const recv =
       isUni && isLocal
-        ? this.#noRecv
+        ? this.#withoutRecv()
         : new RecvStream(this.#localLimit(id), this.#maxStreamWindow, this.pool, this.meter);
     const stream = new Stream(id, send, recv);
     if (stream.isWritable) this.writable.insert(stream.writable);
     return stream;
+  }
+
+  #withoutSend(): SendStream {
+    if (this.#noSend === null) {
+      this.#noSend = new SendStream(0, this.pool);
+      this.#noSend.state = SendState.DATA_RECVD;
+      this.#noSend.finalSize = 0;
+      this.#noSend.finSent = true;
+    }
+    return this.#noSend;
+  }
+
+  #withoutRecv(): RecvStream {
+    if (this.#noRecv === null) {
+      this.#noRecv = new RecvStream(0, 0, this.pool, this.meter);
+      this.#noRecv.state = RecvState.DATA_READ;
+    }
+    return this.#noRecv;
   }
 
   /** RFC 9000 §18.2: "local" and "remote" are seen from the side that sent the parameters. */
