@@ -18,6 +18,9 @@ export const MAX_QUEUED_DATAGRAMS = 8192;
 /** Bytes of those; a stranger's datagrams can be large. */
 export const MAX_QUEUED_BYTES: number = 32 * 1024 * 1024;
 
+/** Bytes of one datagram; UDP has none longer, but a transport of the application may. */
+export const MAX_DATAGRAM_LENGTH = 65_535;
+
 /** Datagrams that one connection sends before the next one's turn, or as many as its socket takes in one call. */
 export const SEND_QUANTUM = 16;
 
@@ -57,7 +60,7 @@ export interface DatagramSource {
 
 export class Loop {
   readonly clock: Clock;
-  /** Datagrams dropped because too many waited. */
+  /** Datagrams dropped because too many waited, or because they were too long to be any. */
   droppedDatagrams = 0;
   /** Milliseconds since 1970 when this turn began. */
   wallTime = 0;
@@ -88,7 +91,8 @@ export class Loop {
   /** A datagram came. It is processed in this turn of the process's loop, after all others that wait. */
   receive(bytes: Uint8Array, from: SocketAddress, to: SocketAddress, ecn: number, sink: DatagramSink): void {
     const isFull = this.#tail - this.#head >= MAX_QUEUED_DATAGRAMS;
-    if (isFull || this.#queuedBytes + bytes.length > MAX_QUEUED_BYTES) {
+    const isTooLong = bytes.length > MAX_DATAGRAM_LENGTH;
+    if (isFull || isTooLong || this.#queuedBytes + bytes.length > MAX_QUEUED_BYTES) {
       this.droppedDatagrams++;
       return;
     }
@@ -249,5 +253,5 @@ export class Loop {
 }
 
 /** The datagram that is read: the largest that UDP carries. */
-const RECEIVED = new Uint8Array(65_536);
+const RECEIVED = new Uint8Array(MAX_DATAGRAM_LENGTH);
 const DATAGRAM = new PartView();

@@ -3,6 +3,7 @@ import test from 'node:test';
 import {
   type Driven,
   Loop,
+  MAX_DATAGRAM_LENGTH,
   MAX_DATAGRAMS_PER_TURN,
   MAX_QUEUED_BYTES,
   MAX_QUEUED_DATAGRAMS,
@@ -44,6 +45,19 @@ test('P12 datagrams that wait for their turn are bounded in number and in bytes'
   assert.equal(loop.droppedDatagrams, 20);
   clock.run(2);
   assert.equal(handled, MAX_QUEUED_DATAGRAMS + fitting);
+});
+
+test('P12 L18 what is longer than any datagram is dropped, and nothing else for it', () => {
+  const clock = new VirtualClock();
+  const loop = new Loop(clock);
+  const lengths: number[] = [];
+  const sink = (bytes: Uint8Array): void => void lengths.push(bytes.length);
+  for (const length of [MAX_DATAGRAM_LENGTH, MAX_DATAGRAM_LENGTH + 1, 1]) {
+    loop.receive(new Uint8Array(length), HERE, HERE, 0, sink);
+  }
+  clock.run(1);
+  assert.deepEqual(lengths, [MAX_DATAGRAM_LENGTH, 1]);
+  assert.equal(loop.droppedDatagrams, 1);
 });
 
 test('L85 connections take turns of a quantum: those with one datagram wait for no more than that', () => {
