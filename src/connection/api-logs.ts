@@ -1,7 +1,8 @@
 // What the public core tells about itself as it goes: the key log and qlog.
 
-import { invalidArgType, quicError } from '../errors.ts';
+import { invalidArgType, invalidArgValue, quicError } from '../errors.ts';
 import { Qlog, type QlogOptions, type QlogSink } from '../trace/qlog.ts';
+import { QLOG_LEVELS } from '../trace/qlog-events.ts';
 import { ConnectionSessions } from './api-sessions.ts';
 import type { ConnectionCounters } from './counters.ts';
 
@@ -34,6 +35,14 @@ export abstract class ConnectionLogs extends ConnectionSessions {
    */
   setQlog(sink: QlogSink, options: QlogOptions = {}): void {
     if (typeof sink !== 'function') throw invalidArgType('sink', 'of type function', sink);
+    const { level = 'base' } = options;
+    if (!QLOG_LEVELS.includes(level)) {
+      throw invalidArgValue(
+        'level',
+        level,
+        `must be of ${QLOG_LEVELS.map((each) => `'${each}'`).join(', ')}`,
+      );
+    }
     if (this.core.trace.detail) {
       throw quicError('ERR_QUIC_INVALID_STATE', { message: 'The connection has a qlog' });
     }

@@ -1,7 +1,7 @@
 // Paths and connection ids of the public core, in quiche's semantics (RFC 9000 §5.1, §9).
 
-import { invalidArgType, outOfRange, quicError } from '../errors.ts';
-import { type SocketAddress, sameAddress } from '../util/address.ts';
+import { invalidArgType, invalidArgValue, outOfRange, quicError } from '../errors.ts';
+import { type SocketAddress, sameAddress, socketAddress } from '../util/address.ts';
 import { copyBytes } from '../util/bytes.ts';
 import { ConnectionDatagrams } from './api-datagrams.ts';
 import { switchCongestionControl } from './congestion-choice.ts';
@@ -22,7 +22,8 @@ export abstract class ConnectionPaths extends ConnectionDatagrams {
    * either side.
    */
   probePath(local: SocketAddress, peer: SocketAddress, now: number): number | bigint {
-    return this.core.migration.probePath(local, peer, now);
+    const [from, to] = addressesOf(local, peer);
+    return this.core.migration.probePath(from, to, now);
   }
 
   /**
@@ -31,7 +32,8 @@ export abstract class ConnectionPaths extends ConnectionDatagrams {
    * Gives the sequence number of the id of the peer that is used there. Throws what `probePath` throws.
    */
   migrate(local: SocketAddress, peer: SocketAddress, now: number): number | bigint {
-    return this.core.migration.migrate(local, peer, now);
+    const [from, to] = addressesOf(local, peer);
+    return this.core.migration.migrate(from, to, now);
   }
 
   /** `migrate` to another local address, with the same one of the peer. */
@@ -164,6 +166,8 @@ export abstract class ConnectionPaths extends ConnectionDatagrams {
    * Gives the peer another id with the token for stateless resets to it, and returns its sequence number; the same id
    * with the same token again gives the same number. With `retireIfNeeded`, the oldest id is retired at the peer's limit.
    *
+   * The id is as long as the connection's others: packets with short headers do not tell (RFC 9000 §17.3.1).
+   *
    * Throws `QuicError`: ERR_QUIC_ID_LIMIT at the limit, ERR_QUIC_INVALID_STATE if the id was issued with another token or
    * this connection uses ids of no length.
    */
@@ -172,8 +176,12 @@ export abstract class ConnectionPaths extends ConnectionDatagrams {
     if (!(resetToken instanceof Uint8Array) || resetToken.length !== 16) {
       throw invalidArgType('resetToken', 'a Uint8Array of 16 bytes', resetToken);
     }
-    if (scid.length === 0) throw outOfRange('scid.length', '>= 1 && <= 20', 0);
-    return this.core.localIds.issue(copyBytes(scid), copyBytes(resetToken), retireIfNeeded);
+    const { localIds } = this.core;
+    const { length } = localIds.current;
+    if (scid.length !== length && !localIds.isZeroLength) {
+      throw outOfRange('scid.length', `${length}, as of the connection's other ids`, scid.length);
+    }
+    return localIds.issue(copyBytes(scid), copyBytes(resetToken), retireIfNeeded);
   }
 
   /** How many ids `nextRetiredScid` has to give. */
@@ -192,17 +200,19 @@ export abstract class ConnectionPaths extends ConnectionDatagrams {
   }
 
   /**
-   * Gives up an id of the peer by its sequence number; a path that used it takes another.
+   * Gives up an id of the peer by its sequence number; a path that used it takes another, or ends. The active path without
+   * a spare one leaves its place to another validated path.
    *
    * Throws `QuicError`: ERR_QUIC_INVALID_STATE for an unknown number or ids of no length, ERR_QUIC_OUT_OF_IDENTIFIERS if
-   * it is the last one, or the active path's and there is no spare one.
+   * it is the last one, or the active path's and there is neither a spare one nor another validated path.
    */
   retireDestinationCid(sequence: number | bigint): void {
+    const number = checkSequence(sequence);
     const { remoteIds, paths } = this.core;
     if (remoteIds.isZeroLength) throw quicError('ERR_QUIC_INVALID_STATE');
-    const isActive = BigInt(paths.active.remoteId.sequence) === BigInt(sequence);
-    if (isActive && remoteIds.available === 0) throw quicError('ERR_QUIC_OUT_OF_IDENTIFIERS');
-    const number = BigInt(sequence) <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(sequence) : sequence;
+    const isActive = paths.active.remoteId.sequence === number;
+    if (isActive && remoteIds.available === 0 && !paths.hasFallback)
+      throw quicError('ERR_QUIC_OUT_OF_IDENTIFIERS');
     remoteIds.retire(number);
     paths.replaceRetiredIds();
   }
@@ -222,4 +232,29 @@ export const MAX_SEND_UDP_PAYLOAD_SIZE = 16383;
 export function checkId(name: string, id: Uint8Array): void {
   if (!(id instanceof Uint8Array)) throw invalidArgType(name, 'an instance of Uint8Array', id);
   if (id.length > 20) throw outOfRange(`${name}.length`, '>= 0 && <= 20', id.length);
+}
+
+/** An address of a user. Throws `TypeError` for what is none. */
+export function checkAddress(name: string, value: SocketAddress): SocketAddress {
+  const address = typeof value?.address === 'string' ? socketAddress(value.address, value.port) : null;
+  if (address === null) throw invalidArgType(name, 'an IP address with a port', value);
+  return address;
+}
+
+/** The two ends of a path, of one family. */
+function addressesOf(local: SocketAddress, peer: SocketAddress): [local: SocketAddress, peer: SocketAddress] {
+  const from = checkAddress('local', local);
+  const to = checkAddress('peer', peer);
+  if (from.family === to.family) return [from, to];
+  throw invalidArgValue('peer', to.address, `must be an IPv${from.family} address, as the local one is`);
+}
+
+/** Numbers are plain ones where they fit, as those that came in frames are. */
+function checkSequence(sequence: number | bigint): number | bigint {
+  if (typeof sequence !== 'number' && typeof sequence !== 'bigint') {
+    throw invalidArgType('sequence', 'of type number or bigint', sequence);
+  }
+  const isWhole = typeof sequence === 'bigint' || Number.isSafeInteger(sequence);
+  if (!isWhole || sequence < 0) throw outOfRange('sequence', 'an integer >= 0', sequence);
+  return sequence <= Number.MAX_SAFE_INTEGER ? Number(sequence) : sequence;
 }

@@ -59,6 +59,7 @@ export abstract class ConnectionStreams {
    * already. Throws ERR_QUIC_INVALID_STREAM_STATE for the direction that a unidirectional stream lacks.
    */
   streamShutdown(streamId: number, direction: 'read' | 'write', errorCode: number | bigint): boolean {
+    checkOneOf('direction', direction, ['read', 'write']);
     return this.core.streams.streamShutdown(streamId, direction, errorCode);
   }
 
@@ -110,6 +111,7 @@ export abstract class ConnectionStreams {
    * incremental ones (the default) take turns. Creates the stream as `streamSend` does; no effect on one that is over.
    */
   streamPriority(streamId: number, urgency: number, incremental: boolean): void {
+    if (typeof incremental !== 'boolean') throw invalidArgType('incremental', 'of type boolean', incremental);
     this.core.streams.streamPriority(streamId, urgency, incremental);
   }
 
@@ -144,9 +146,7 @@ export abstract class ConnectionStreams {
       throw invalidArgType('milliseconds', 'of type number', milliseconds);
     if (!(milliseconds >= 0 && milliseconds < Infinity))
       throw outOfRange('milliseconds', '>= 0', milliseconds);
-    if (!['notify', 'reset', 'both'].includes(action)) {
-      throw invalidArgValue('action', action, "must be of 'notify', 'reset', 'both'");
-    }
+    checkOneOf('action', action, ['notify', 'reset', 'both']);
     return this.core.deadlines.set(streamId, now + milliseconds, action, errorCode);
   }
 
@@ -162,6 +162,7 @@ export abstract class ConnectionStreams {
 
   /** Opens the next stream of ours. Null at the peer's limit, of which the peer is told. */
   openStream(direction: StreamDirection): number | null {
+    checkOneOf('direction', direction, ['bidi', 'uni']);
     return this.core.streams.openStream(direction);
   }
 
@@ -199,4 +200,9 @@ export abstract class ConnectionStreams {
   isReadable(): boolean {
     return this.core.streams.hasReadable || this.core.datagrams.receiveQueueLength > 0;
   }
+}
+
+function checkOneOf(name: string, value: string, allowed: readonly string[]): void {
+  if (allowed.includes(value)) return;
+  throw invalidArgValue(name, value, `must be of ${allowed.map((each) => `'${each}'`).join(', ')}`);
 }

@@ -5,11 +5,11 @@ import { invalidArgType, outOfRange, type QuicError, quicError, TransportErrorCo
 import { pskTable } from '../tls/psk-selection.ts';
 import type { TlsSession } from '../tls/session.ts';
 import { NO_TRACE } from '../trace/trace.ts';
-import { type SocketAddress, socketAddress } from '../util/address.ts';
+import type { SocketAddress } from '../util/address.ts';
 import { copyBytes, toHex } from '../util/bytes.ts';
 import { PacketHeader, PacketType, readHeader } from '../wire/header.ts';
 import { ConnectionLogs, type LogTarget } from './api-logs.ts';
-import { checkId } from './api-paths.ts';
+import { checkAddress, checkId } from './api-paths.ts';
 import { type CorePathStats, type CoreStats, pathStatsOf, statsOf } from './api-stats.ts';
 import type { CloseReason } from './closer.ts';
 import type { ConnectionConfig, ServerAnswer } from './config.ts';
@@ -158,6 +158,9 @@ export class Connection extends ConnectionLogs {
   recv(datagram: Uint8Array, info: ReceiveInfo, now: number): number {
     if (!(datagram instanceof Uint8Array)) {
       throw invalidArgType('datagram', 'an instance of Uint8Array', datagram);
+    }
+    if (typeof info?.from?.address !== 'string' || typeof info.to?.address !== 'string') {
+      throw invalidArgType('info', 'an object with the addresses from and to', info);
     }
     const { length } = datagram;
     if (length > 0 && this.core.state.isOpen) this.#counters.bytesReceived += length;
@@ -422,19 +425,13 @@ function startOf(options: StartOptions): Omit<ConnectionStart, 'isServer' | 'rem
   checkId('scid', options.scid);
   if (!Number.isFinite(options.now)) throw invalidArgType('now', 'a finite number', options.now);
   return {
-    local: addressOf('local', options.local),
-    remote: addressOf('peer', options.peer),
+    local: checkAddress('local', options.local),
+    remote: checkAddress('peer', options.peer),
     localId: copyBytes(options.scid),
     originalDestinationId: null,
     retrySourceId: null,
     resetToken: null,
   };
-}
-
-function addressOf(name: string, value: SocketAddress): SocketAddress {
-  const address = typeof value?.address === 'string' ? socketAddress(value.address, value.port) : null;
-  if (address === null) throw invalidArgType(name, 'an IP address with a port', value);
-  return address;
 }
 
 function checkClose(errorCode: number | bigint, reason: string): void {

@@ -82,9 +82,9 @@ HANDLERS[FRAME.NEW_TOKEN] = (parts, frame, bytes) => {
 };
 
 HANDLERS[FRAME.NEW_CONNECTION_ID] = (parts, frame, bytes) => {
-  const { remoteIds, paths } = parts;
+  const { remoteIds } = parts;
   const before = remoteIds.changes;
-  if (remoteIds.onNew(frame, bytes)) paths.replaceRetiredIds();
+  remoteIds.onNew(frame, bytes);
   return remoteIds.changes !== before;
 };
 

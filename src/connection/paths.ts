@@ -209,18 +209,24 @@ export class Paths implements SendingPart {
     return true;
   }
 
-  /** Ids were retired under paths that used them: each takes another, or ends. */
+  /**
+   * Ids were retired under paths that used them: each takes another, the active one first, or ends. Without one for the
+   * active path, another path that has one takes its place.
+   */
   replaceRetiredIds(): void {
     const { remoteIds } = this.#host;
-    for (const path of [...this.all]) {
-      if (remoteIds.holds(path.remoteId)) continue;
-      const next = remoteIds.take();
-      if (next !== null) {
-        path.remoteId = next;
-        path.spin?.onIdChanged();
-        remoteIds.announce(next);
-      } else if (path !== this.active) this.#remove(path);
+    if (!this.#renewId(this.active)) {
+      const other = this.#fallback();
+      if (other !== null) this.#switch(other);
     }
+    for (const path of [...this.all]) if (!this.#renewId(path) && path !== this.active) this.#remove(path);
+    // Where there is none at all, the next one that comes is waited for.
+    remoteIds.isUsedIdRetired = !remoteIds.holds(this.active.remoteId);
+  }
+
+  /** Whether there is a path that could take the place of the active one. */
+  get hasFallback(): boolean {
+    return this.#fallback() !== null;
   }
 
   /** Asks for a sign of life on a path, whose standing stays as it is until three challenges went without an answer. */
@@ -299,6 +305,18 @@ export class Paths implements SendingPart {
     return path;
   }
 
+  /** Gives the path another id if its own was retired. False without one. */
+  #renewId(path: Path): boolean {
+    const { remoteIds } = this.#host;
+    if (remoteIds.holds(path.remoteId)) return true;
+    const next = remoteIds.take();
+    if (next === null) return false;
+    path.remoteId = next;
+    path.spin?.onIdChanged();
+    remoteIds.announce(next);
+    return true;
+  }
+
   #switch(path: Path): void {
     this.active.leftAt = ++this.#moves;
     path.leftAt = 0;
@@ -339,9 +357,12 @@ export class Paths implements SendingPart {
     this.#remove(path);
   }
 
-  /** A validated path, the one left last before others; or else one that once was. */
+  /** A validated path, the one left last before others; or else one that once was. All of them with an id to send to. */
   #fallback(): Path | null {
-    const others = this.all.filter((path) => path !== this.active && path.state !== 'failed');
+    const { remoteIds } = this.#host;
+    const others = this.all.filter(
+      (path) => path !== this.active && path.state !== 'failed' && remoteIds.holds(path.remoteId),
+    );
     others.sort((a, b) => b.leftAt - a.leftAt);
     return (
       others.find((path) => path.state === 'validated') ?? others.find((path) => path.wasValidated) ?? null

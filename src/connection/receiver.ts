@@ -301,6 +301,8 @@ export class Receiver {
         useless++;
       if (!parts.state.isOpen) return;
     }
+    // Not before all frames were read: each may bring an id for another path.
+    if (parts.remoteIds.isUsedIdRetired) parts.paths.replaceRetiredIds();
     this.#useless.onPacket(useless, FRAME_RECORD.type);
     if (!space.discarded) space.acks.received(number, ackEliciting, now, this.#ecn);
     if (type === PacketType.ONE_RTT && !probing && number > this.#largestNonProbing) {

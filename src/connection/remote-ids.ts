@@ -23,6 +23,8 @@ export class RemoteIds implements SendingPart {
   limit: number;
   /** Counts ids that came and ids that were retired. */
   changes = 0;
+  /** An id that a path uses was retired by the peer, and its path needs another. */
+  isUsedIdRetired = false;
   readonly #emit: (event: ConnectionEvent) => void;
   readonly #setPending: (pending: boolean) => void;
   /** The id of the handshake, whatever became of it. */
@@ -100,8 +102,8 @@ export class RemoteIds implements SendingPart {
     return found;
   }
 
-  /** NEW_CONNECTION_ID (RFC 9000 §19.15). Returns whether an id that a path may use was retired. */
-  onNew(frame: Frame, bytes: Uint8Array): boolean {
+  /** NEW_CONNECTION_ID (RFC 9000 §19.15). */
+  onNew(frame: Frame, bytes: Uint8Array): void {
     if (this.isZeroLength)
       throw fault(TransportErrorCode.PROTOCOL_VIOLATION, 'the peer uses zero-length ids');
     const connectionId = copyBytes(bytes, frame.cidStart, frame.cidStart + frame.cidLength);
@@ -112,28 +114,26 @@ export class RemoteIds implements SendingPart {
       if (id.sequence === sequence ? !sameId || !this.#sameToken(id, resetToken) : sameId) {
         throw fault(TransportErrorCode.PROTOCOL_VIOLATION, 'an id or sequence number was used twice');
       }
-      if (id.sequence === sequence) return false;
+      if (id.sequence === sequence) return;
     }
-    let retiredUsed = false;
     if (frame.retirePriorTo > this.#retirePriorTo) {
       this.#retirePriorTo = frame.retirePriorTo;
       for (const id of this.#ids.filter((each) => each.sequence < this.#retirePriorTo)) {
-        retiredUsed ||= id.used;
+        this.isUsedIdRetired ||= id.used;
         this.#retire(id);
       }
     }
     if (sequence < this.#retirePriorTo) {
       // RFC 9000 §19.15: an id that is already to be retired when it comes is retired at once.
       if (!this.#wasRetired(sequence)) this.#queueRetirement(sequence);
-      return retiredUsed;
+      return;
     }
-    if (this.#wasRetired(sequence)) return retiredUsed;
+    if (this.#wasRetired(sequence)) return;
     this.#ids.push({ sequence, connectionId, resetToken, used: false });
     this.changes++;
     if (this.#ids.length > this.limit) {
       throw fault(TransportErrorCode.CONNECTION_ID_LIMIT_ERROR, `more than ${this.limit} ids`);
     }
-    return retiredUsed;
   }
 
   /** Gives an id up by its number (quiche's `retire_dcid`). */

@@ -147,4 +147,56 @@ describe('Connection: moving', () => {
       assert.throws(() => new ApiLink({ server }), { code: 'ERR_INVALID_ARG_VALUE' });
     }
   });
+
+  test('C74 C75 RFC 9000 §5.1.2 when the server replaces its ids, every path gets a new one, the active path too', () => {
+    const link = established();
+    const { client, server } = link;
+    server.newSourceCid(new Uint8Array(8).fill(19), new Uint8Array(16).fill(19));
+    client.newSourceCid(new Uint8Array(8).fill(3), new Uint8Array(16).fill(3));
+    exchange(link);
+    const third: SocketAddress = { ...CLIENT, port: 50002 };
+    client.probePath(OTHER, SERVER, link.now);
+    client.migrate(third, SERVER, link.now);
+    exchange(link);
+    // All three ids in use are retired by the frames of one packet; the path in use is the last of three.
+    for (const fill of [20, 21, 22]) {
+      server.newSourceCid(new Uint8Array(8).fill(fill), new Uint8Array(16).fill(fill), true);
+    }
+    exchange(link);
+    assert.ok(server.sourceIds().some((id) => id[0] === client.destinationId[0]));
+    assert.equal(
+      client.pathStats().filter(({ validationState }) => validationState === 'validated').length,
+      3,
+    );
+    client.streamSend(0, new Uint8Array(10), true);
+    exchange(link);
+    assert.equal(server.streamReadableLength(0), 10);
+    for (const local of [CLIENT, OTHER]) {
+      client.migrate(local, SERVER, link.now);
+      client.ping(link.now);
+      exchange(link);
+      assert.deepEqual(server.pathStats().find(({ active }) => active)?.peer, local);
+    }
+  });
+
+  test('C74 without a spare id, the active path gives its own up only if another validated path can go on', () => {
+    const link = ApiLink.established();
+    const { client, server } = link;
+    client.newSourceCid(new Uint8Array(8).fill(1), new Uint8Array(16).fill(1));
+    server.newSourceCid(new Uint8Array(8).fill(16), new Uint8Array(16).fill(16));
+    link.flush();
+    client.probePath(OTHER, SERVER, link.now);
+    assert.throws(() => client.retireDestinationCid(0), quic('ERR_QUIC_OUT_OF_IDENTIFIERS'));
+    exchange(link);
+    assert.equal(client.availableDcids, 0);
+    events(client);
+    client.retireDestinationCid(0);
+    assert.deepEqual(events(client), ['path-closed']);
+    assert.deepEqual(client.destinationId, new Uint8Array(8).fill(16));
+    client.streamSend(0, new Uint8Array(10), true);
+    exchange(link);
+    assert.equal(server.streamReadableLength(0), 10);
+    assert.deepEqual(server.pathStats().find(({ active }) => active)?.peer, OTHER);
+    assert.throws(() => client.retireDestinationCid(1), quic('ERR_QUIC_OUT_OF_IDENTIFIERS'));
+  });
 });
