@@ -89,6 +89,7 @@ export const CONGESTION_CONTROLLERS: Readonly<Record<string, ControllerFactory>>
   reno: (options) => new NewReno(options),
   bbr: (options, path) => new Bbr(options, path),
   bbr2: (options, path) => new Bbr(options, path),
+  bbr2_gcongestion: (options, path) => new Bbr(options, path),
 };
 
 export const DEFAULT_CONGESTION_CONTROL = 'cubic';
