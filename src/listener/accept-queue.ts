@@ -6,17 +6,18 @@ import { Ring } from '../util/ring.ts';
 
 export class AcceptQueue<C> {
   readonly #queue: Ring<C> = new Ring();
-  readonly #waiting: Ring<Deferred<C>> = new Ring();
-  readonly #givenUp: WeakSet<object> = new WeakSet();
+  /** In order. Who gives up leaves at once, as nobody else may come for a long time. */
+  readonly #waiting: Set<Deferred<C>> = new Set();
 
-  get length(): number {
-    return this.#queue.length;
+  /** Callers who wait. */
+  get waiting(): number {
+    return this.#waiting.size;
   }
 
   /** To the caller who waits longest. False: nobody waits, and it was queued. */
   push(connection: C): boolean {
-    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
-      if (this.#givenUp.has(next)) continue;
+    for (const next of this.#waiting) {
+      this.#waiting.delete(next);
       next.resolve(connection);
       return true;
     }
@@ -30,19 +31,12 @@ export class AcceptQueue<C> {
 
   wait(signal: AbortSignal | undefined): Promise<C> {
     const waiting = defer<C>();
-    this.#waiting.push(waiting);
-    return abortable(waiting, signal, () => this.#givenUp.add(waiting));
+    this.#waiting.add(waiting);
+    return abortable(waiting, signal, () => this.#waiting.delete(waiting));
   }
 
   rejectWaiting(error: Error): void {
     for (const waiting of this.#waiting) waiting.reject(error);
     this.#waiting.clear();
-  }
-
-  /** Empties the queue. */
-  takeAll(): C[] {
-    const all = [...this.#queue];
-    this.#queue.clear();
-    return all;
   }
 }

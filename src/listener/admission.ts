@@ -30,6 +30,8 @@ export interface AdmissionLimits {
 
 /** A connection's place in the counts, from its first packet to its end. */
 export interface Place {
+  /** It waits for the application, and has its place in the backlog until it is delivered, though it may be gone by then. */
+  queued(): void;
   /** The application has it, or nobody will. */
   delivered(): void;
   /** A handshake began. */
@@ -97,9 +99,13 @@ export class Admission {
     this.#pending++;
     if (block !== null) this.#perAddress.set(block, (this.#perAddress.get(block) ?? 0) + 1);
     let isPending = true;
+    let isQueued = false;
     let isHalfOpen = false;
     let isLive = true;
     const place: Place = {
+      queued: () => {
+        isQueued = true;
+      },
       delivered: () => {
         if (isPending) this.#pending--;
         isPending = false;
@@ -114,7 +120,7 @@ export class Admission {
       },
       gone: () => {
         place.opened();
-        place.delivered();
+        if (!isQueued) place.delivered();
         if (!isLive) return;
         isLive = false;
         this.#live--;

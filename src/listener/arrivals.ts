@@ -24,7 +24,7 @@ export class Arrivals {
   readonly #handler: IncomingHandler | null;
   readonly #answers: ArrivalAnswers;
   readonly #queue: Ring<Arrival> = new Ring();
-  /** The application thinks about these. */
+  /** The application thinks about these, and has not answered. */
   readonly #undecided: Set<IncomingAnswers> = new Set();
   #left = MAX_ARRIVALS_PER_TURN;
   #isScheduled = false;
@@ -71,19 +71,29 @@ export class Arrivals {
       answers.accept(null);
       return;
     }
-    const incoming = new IncomingConnection(arrival.incoming, answers);
-    const isOpen = (): boolean => !incoming.isAnswered && arrival.incoming.state === 'pending';
+    const known = arrival.incoming;
+    const decided = (): void => {
+      this.#undecided.delete(answers);
+    };
+    const incoming = new IncomingConnection(known, answers, decided);
+    const isOpen = (): boolean => !incoming.isAnswered && known.state === 'pending';
+    // A handler may go on for as long as its connection lives, or for ever.
+    const { onExpired } = known;
+    known.onExpired = () => {
+      decided();
+      onExpired?.();
+    };
     this.#undecided.add(answers);
     settle(
       () => handler(incoming),
       () => {
-        this.#undecided.delete(answers);
         if (isOpen()) incoming.accept();
+        decided();
       },
       (error) => {
-        this.#undecided.delete(answers);
         process.emitWarning(`onIncoming failed: ${(error as Error)?.message ?? error}`);
         if (isOpen()) incoming.refuse();
+        decided();
       },
     );
   }

@@ -29,11 +29,13 @@ export interface IncomingAnswers {
 export class IncomingConnection {
   readonly #incoming: Incoming;
   readonly #answers: IncomingAnswers;
+  readonly #onAnswered: () => void;
   #isAnswered = false;
 
-  constructor(incoming: Incoming, answers: IncomingAnswers) {
+  constructor(incoming: Incoming, answers: IncomingAnswers, onAnswered: () => void) {
     this.#incoming = incoming;
     this.#answers = answers;
+    this.#onAnswered = onAnswered;
   }
 
   /** Where the client says that it is: proved only if `addressValidated`. */
@@ -75,35 +77,40 @@ export class IncomingConnection {
       checkOptionNames(options, OPTION_NAMES, 'options');
       parseTransport(options);
     }
-    this.#answer();
-    const connection = this.#answers.accept(options ?? null);
+    const connection = this.#answer(() => this.#answers.accept(options ?? null));
     if (connection === null) throw gone();
     return connection;
   }
 
   /** Tells the client that it is refused (CONNECTION_REFUSED). */
   refuse(): void {
-    this.#answer();
-    this.#answers.refuse();
+    this.#answer(() => this.#answers.refuse());
   }
 
   /** Has the client prove its address and come again. Throws ERR_QUIC_RETRY_NOT_POSSIBLE if it did. */
   retry(): void {
     if (!this.#isAnswered && !this.mayRetry) throw quicError('ERR_QUIC_RETRY_NOT_POSSIBLE');
-    this.#answer();
-    this.#answers.retry();
+    this.#answer(() => this.#answers.retry());
   }
 
   /** Says nothing, now and when the client repeats itself. */
   ignore(): void {
-    this.#answer();
-    this.#answers.ignore();
+    this.#answer(() => this.#answers.ignore());
   }
 
-  #answer(): void {
+  #answer<T>(say: () => T): T {
     if (this.#isAnswered) throw quicError('ERR_QUIC_INCOMING_ANSWERED');
     if (this.#incoming.state !== 'pending') throw gone();
     this.#isAnswered = true;
+    try {
+      return say();
+    } catch (error) {
+      // Such as an application's tokens, for a Retry: it is still to be decided about.
+      this.#isAnswered = false;
+      throw error;
+    } finally {
+      if (this.#isAnswered) this.#onAnswered();
+    }
   }
 }
 

@@ -10,7 +10,7 @@ import type { DrainOptions } from '../runtime/drains.ts';
 import { QuicEndpoint } from '../runtime/endpoint.ts';
 import type { BindPlace } from '../runtime/endpoint-sockets.ts';
 import type { ReleaseOptions } from '../runtime/interfaces.ts';
-import { integer, parseAlpn } from '../runtime/options.ts';
+import { checkOptionNames, integer, parseAlpn } from '../runtime/options.ts';
 import type { WaitOptions } from '../runtime/stream.ts';
 import type { SocketAddress } from '../util/address.ts';
 import { AcceptQueue } from './accept-queue.ts';
@@ -61,7 +61,9 @@ export class QuicListener {
   readonly #interfaces: ServerInterfaces;
   readonly #registry: ServerRegistry;
   readonly #queue: AcceptQueue<QuicConnection> = new AcceptQueue();
-  readonly #connections: Map<QuicConnection, Place> = new Map();
+  readonly #connections: Set<QuicConnection> = new Set();
+  /** Of those that live or wait to be accepted. */
+  readonly #places: WeakMap<QuicConnection, Place> = new WeakMap();
   readonly #counters: ListenerCounters = newListenerCounters();
   readonly #admission: Admission;
   readonly #arrivals: Arrivals;
@@ -113,6 +115,7 @@ export class QuicListener {
     if (state.value === 'closed') throw this.#finished();
     if (state.value !== 'open' && state.value !== 'stopped')
       throw quicError('ERR_QUIC_LISTENER_ALREADY_STARTED');
+    checkOptionNames(options, START_OPTION_NAMES, 'options');
     const alpn = options.alpn === undefined ? this.#parsed.alpn : parseAlpn(options.alpn);
     if (alpn === null)
       throw invalidArgType('alpn', "a protocol name or a list of them, such as ['echo']", undefined);
@@ -219,7 +222,7 @@ export class QuicListener {
   /** The next connection if there is one. */
   tryAccept(): QuicConnection | null {
     const connection = this.#queue.shift() ?? null;
-    if (connection !== null) this.#connections.get(connection)?.delivered();
+    if (connection !== null) this.#places.get(connection)?.delivered();
     return connection;
   }
 
@@ -238,7 +241,7 @@ export class QuicListener {
 
   /** Its connections that live, each once. */
   get connections(): QuicConnection[] {
-    return [...this.#connections.keys()];
+    return [...this.#connections];
   }
 
   get connectionCount(): number {
@@ -363,7 +366,7 @@ export class QuicListener {
     if (this.#state.mayDeliver && !this.endpoint.isClosed) this.endpoint.setAcceptor(null);
     this.#state.to('closed');
     this.#arrivals.refuseAll();
-    for (const connection of this.#queue.takeAll()) connection.destroy();
+    for (let next = this.tryAccept(); next !== null; next = this.tryAccept()) next.destroy();
     this.#queue.rejectWaiting(this.#finished());
     this.#stopped.resolve();
   }
@@ -406,8 +409,8 @@ export class QuicListener {
     const { endpoint } = this;
     const { decisions } = this.#counters;
     const without = (decision: 'refuse' | 'retry' | 'ignore', answer: () => void) => () => {
-      place.gone();
       answer();
+      place.gone();
       decisions[decision]++;
     };
     return {
@@ -429,9 +432,7 @@ export class QuicListener {
         } else decisions.accept++;
         return connection;
       },
-      refuse: without('refuse', () =>
-        this.#parsed.isQuiet ? endpoint.ignore(incoming) : endpoint.refuse(incoming),
-      ),
+      refuse: without('refuse', () => endpoint.refuse(incoming)),
       retry: without('retry', () => endpoint.retry(incoming)),
       ignore: without('ignore', () => endpoint.ignore(incoming)),
     };
@@ -453,7 +454,8 @@ export class QuicListener {
   }
 
   #onMade(connection: QuicConnection, { originalDestinationId }: Incoming, place: Place): void {
-    this.#connections.set(connection, place);
+    this.#connections.add(connection);
+    this.#places.set(connection, place);
     place.began();
     const opened = () => place.opened();
     connection.opened.then(opened, opened);
@@ -476,6 +478,7 @@ export class QuicListener {
     const isTaken = onConnection !== null || Boolean(this.#parsed.onConnection);
     if (this.state === 'closed' && !isTaken) connection.destroy();
     else if (isTaken || this.#queue.push(connection)) place.delivered();
+    else place.queued();
     this.#readyOrLost();
   }
 
@@ -484,3 +487,5 @@ export class QuicListener {
     this.#checkStopped();
   }
 }
+
+const START_OPTION_NAMES: ReadonlySet<string> = new Set(['alpn', 'address', 'port']);

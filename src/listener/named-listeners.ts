@@ -1,5 +1,5 @@
 // Listeners of a process under names, as Erlang's servers have them: start, stop, ask. An entry is there from the start of
-// a listener to its end, whoever brought that about. Knows nothing of what listeners do.
+// a listener until it stopped or ended, whoever brought that about. Knows nothing of what listeners do.
 
 import { invalidArgType, quicError } from '../errors.ts';
 import type { QuicConnection } from '../runtime/connection.ts';
@@ -30,7 +30,7 @@ export class NamedListeners {
   async start(name: string, options: ListenOptions & { servers?: ServersByName }): Promise<QuicListener> {
     if (typeof name !== 'string' || name === '')
       throw invalidArgType('name', 'a string that is not empty', name);
-    if (this.#entries.has(name)) {
+    if (isRunning(this.#entries.get(name))) {
       throw quicError('ERR_QUIC_LISTENER_EXISTS', { message: `There is already a listener named '${name}'` });
     }
     const entry: Entry = { listener: null, startedAt: new Date() };
@@ -72,7 +72,8 @@ export class NamedListeners {
 
   /** The listener with this name, or undefined. */
   get(name: string): QuicListener | undefined {
-    return this.#entries.get(name)?.listener ?? undefined;
+    const entry = this.#entries.get(name);
+    return isRunning(entry) ? (entry?.listener ?? undefined) : undefined;
   }
 
   address(name: string): SocketAddress {
@@ -89,15 +90,15 @@ export class NamedListeners {
 
   /** Names of those that run, in the order in which they were started. */
   list(): string[] {
-    return [...this.#entries].filter(([, { listener }]) => listener !== null).map(([name]) => name);
+    return [...this.#entries.keys()].filter((name) => this.get(name) !== undefined);
   }
 
   #find(name: string): Entry & { listener: QuicListener } {
     const entry = this.#entries.get(name);
-    if (entry?.listener === undefined || entry.listener === null) {
+    const listener = this.get(name);
+    if (entry === undefined || listener === undefined)
       throw quicError('ERR_QUIC_LISTENER_NOT_FOUND', { message: `There is no listener named '${name}'` });
-    }
-    return { ...entry, listener: entry.listener };
+    return { ...entry, listener };
   }
 }
 
@@ -108,4 +109,11 @@ interface Entry {
   /** Null while it starts. */
   listener: QuicListener | null;
   startedAt: Date;
+}
+
+/** It starts or takes connections. One that was stopped by itself has left its name to others. */
+function isRunning(entry: Entry | undefined): boolean {
+  if (entry === undefined) return false;
+  const { listener } = entry;
+  return listener === null || (listener.state !== 'stopped' && listener.state !== 'closed');
 }

@@ -2,7 +2,7 @@
 // table of names and the interfaces in step; knows no lifecycle.
 
 import type { CryptoProvider } from '../crypto/provider.ts';
-import { quicError } from '../errors.ts';
+import { invalidArgType, quicError } from '../errors.ts';
 import { parseDrain, type ReleaseOptions } from '../runtime/interfaces.ts';
 import { VirtualServer } from './server.ts';
 import {
@@ -40,7 +40,9 @@ export class ServerRegistry {
     return server;
   }
 
-  async add(name: string, { bind, ...options }: AddServerOptions): Promise<VirtualServer> {
+  async add(name: string, given: AddServerOptions): Promise<VirtualServer> {
+    if (typeof given !== 'object' || given === null) throw invalidArgType('options', 'an object', given);
+    const { bind, ...options } = given;
     const parsed = parseServerName(name);
     this.#table.checkFree(parsed);
     const binds = bind === undefined ? undefined : parseBinds('bind', bind);
@@ -48,7 +50,8 @@ export class ServerRegistry {
     try {
       await this.#interfaces.bind(server.binds, []);
     } catch (error) {
-      this.remove(parsed);
+      // Another one may have the name by now.
+      if (this.#table.get(parsed) === server) this.remove(parsed);
       throw error;
     }
     return server;

@@ -164,14 +164,15 @@ export class Router<C> {
     return this.#incoming.decide(incoming, 'accepted', now);
   }
 
-  /** Returns what to send to `incoming.from`, or null: decided before, not authentic, or over the limit. */
+  /** Returns what to send to `incoming.from`, or null: decided before, not authentic, over the limit, or quiet. */
   refuse(
     incoming: Incoming,
     now: number,
     errorCode: number = TransportErrorCode.CONNECTION_REFUSED,
   ): Uint8Array | null {
-    const datagrams = this.#incoming.decide(incoming, 'refused', now);
-    if (datagrams === null || !readHeader(datagrams[0], 0, datagrams[0].length, 0, this.#header)) return null;
+    const datagrams = this.#incoming.decide(incoming, this.isQuiet ? 'ignored' : 'refused', now);
+    if (datagrams === null || this.isQuiet) return null;
+    if (!readHeader(datagrams[0], 0, datagrams[0].length, 0, this.#header)) return null;
     const size = this.#answers.refusal(incoming.version, datagrams[0], this.#header, errorCode);
     return size === 0 ? null : this.#remembered(incoming, 'refusal', size, now);
   }

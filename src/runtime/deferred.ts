@@ -1,5 +1,7 @@
 // Promises that are settled from outside, and waiting that can be given up.
 
+import { invalidArgType } from '../errors.ts';
+
 export interface Deferred<T> {
   readonly promise: Promise<T>;
   resolve(value: T): void;
@@ -19,16 +21,20 @@ export function defer<T>(): Deferred<T> {
 /** One promise for all calls that need not wait. */
 export const RESOLVED: Promise<void> = Promise.resolve();
 
-/** The promise, which also rejects with the signal's reason when that fires; `cleanup` takes the wait back then. */
+/**
+ * The promise, which also rejects with the signal's reason when that fires; `cleanup` takes the wait back then. What is no
+ * signal rejects with ERR_INVALID_ARG_TYPE.
+ */
 export function abortable<T>(
   deferred: Deferred<T>,
   signal: AbortSignal | undefined,
   cleanup: () => void,
 ): Promise<T> {
   if (signal === undefined) return deferred.promise;
-  if (signal.aborted) {
+  const isSignal = typeof signal?.addEventListener === 'function';
+  if (!isSignal || signal.aborted) {
     cleanup();
-    return Promise.reject(signal.reason);
+    return Promise.reject(isSignal ? signal.reason : invalidArgType('signal', 'an AbortSignal', signal));
   }
   const onAbort = () => {
     cleanup();

@@ -41,6 +41,23 @@ test('L50 first packets beyond the backlog are dropped silently, until the appli
   await stage.until(listener.close());
 });
 
+test('L50 a connection that ends while it waits has its place until it is taken, so that the queue has an end', async () => {
+  const stage = new ListenerStage();
+  const listener = await stage.started({ backlog: 2 });
+  for (let i = 0; i < 2; i++) await stage.until((await stage.connect()).close());
+  await stage.run(500);
+  assert.deepEqual(listener.counts, { pending: 2, halfOpen: 0, live: 0 });
+  await silence(stage);
+  assert.equal(listener.tryAccept()?.isOpen, false);
+  assert.equal((await stage.connect()).isOpen, true);
+  assert.equal(listener.tryAccept()?.isOpen, false);
+  assert.equal(listener.tryAccept()?.isOpen, true);
+  assert.equal(listener.tryAccept(), null);
+  await stage.until((await stage.connect()).close());
+  await stage.until(listener.close());
+  assert.deepEqual(listener.counts, { pending: 0, halfOpen: 0, live: 0 });
+});
+
 test('L50 a backlog under 1 is refused', () => {
   const stage = new ListenerStage();
   for (const backlog of [0, -1, 1.5, Number.NaN]) {
@@ -190,6 +207,50 @@ test('onIncoming that answers after ten seconds, or after stop, comes too late a
   assert.throws(() => last?.incoming.refuse(), { code: 'ERR_QUIC_INCOMING_GONE' });
   last?.finish();
   await stage.run(10);
+  assert.deepEqual(listener.counts, { pending: 0, halfOpen: 0, live: 0 });
+  await stage.until(listener.close());
+});
+
+test('onIncoming that goes on after its answer, or for ever, is not asked again by stop', async () => {
+  const stage = new ListenerStage();
+  let isMute = false;
+  const listener = await stage.started({
+    maxConnections: 1,
+    onIncoming: async (incoming) => {
+      if (isMute) await new Promise(() => {});
+      await incoming.accept().closed.catch(() => {});
+    },
+  });
+  const client = await stage.connect();
+  await stage.until(listener.stop());
+  const decisions = { accept: 1, refuse: 0, retry: 0, ignore: 0 };
+  assert.deepEqual(listener.counters.decisions, decisions);
+  assert.deepEqual(listener.counts, { pending: 1, halfOpen: 0, live: 1 });
+  await stage.until(listener.start());
+  await silence(stage);
+  await stage.until(client.close());
+  await stage.run(100);
+  assert.ok(listener.tryAccept());
+  isMute = true;
+  await silence(stage, 12_000);
+  await stage.until(listener.stop());
+  assert.deepEqual(listener.counters.decisions, decisions, 'who was not answered in time is not refused');
+  await stage.until(listener.close());
+});
+
+test('onIncoming whose Retry cannot be made refuses the client', async () => {
+  const stage = new ListenerStage();
+  const fail = (): never => {
+    throw new Error('no tokens');
+  };
+  const warned = new Promise<Error>((resolve) => process.once('warning', resolve));
+  const listener = await stage.started({
+    tokens: { makeRetry: fail, makeNew: fail, open: fail },
+    onIncoming: (incoming) => incoming.retry(),
+  });
+  assert.equal((await stage.refusal()).code, 'ERR_QUIC_CONNECTION_REFUSED');
+  assert.match((await warned).message, /no tokens/);
+  assert.deepEqual(listener.counters.decisions, { accept: 0, refuse: 1, retry: 0, ignore: 0 });
   assert.deepEqual(listener.counts, { pending: 0, halfOpen: 0, live: 0 });
   await stage.until(listener.close());
 });

@@ -248,3 +248,34 @@ test('a listener on an endpoint that was given leaves its other interfaces to th
   assert.equal(stage.isOpen('198.51.100.2:443'), false);
   await stage.until(endpoint.close());
 });
+
+test('L53 with antiPortScan an interface that is only there for its last connections is silent', async () => {
+  const stage = new Stage();
+  const listener = await stage.started({ ...IDENTITY, antiPortScan: true });
+  await stage.until(listener.addServer('a.example', { ...IDENTITY, bind: '203.0.113.1:4433' }));
+  const connection = await stage.to('203.0.113.1:4433', 'a.example');
+  void listener.unbindInterface('203.0.113.1:4433');
+  await stage.run(100);
+  let sent = 0;
+  stage.network.tap(({ kind, from, to }) => {
+    if (kind === 'sent' && from.address === '203.0.113.1' && to.port !== connection.localAddress.port) sent++;
+  });
+  assert.equal(await stage.outcome('203.0.113.1:4433', 'a.example'), 'nobody');
+  assert.equal(sent, 0);
+  assert.equal(connection.isOpen, true);
+  await stage.until(listener.close());
+});
+
+test('L20 a server that cannot be bound takes no other one with it that has its name by then', async () => {
+  const stage = new Stage();
+  const taken = await stage.started({ port: 5555 });
+  const listener = await stage.started();
+  const failing = listener.addServer('a.example', { ...IDENTITY, bind: `${ListenerStage.SERVER}:5555` });
+  const failed = assert.rejects(failing, { code: /ERR_QUIC_(BIND|SERVER_NOT_FOUND)/ });
+  assert.equal(listener.removeServer('a.example'), true);
+  const second = await stage.until(listener.addServer('a.example', IDENTITY));
+  await failed;
+  assert.equal(listener.getServer('a.example'), second);
+  assert.equal(await stage.outcome(`${ListenerStage.SERVER}:4433`, 'a.example'), 'served');
+  await stage.until(Promise.all([listener.close(), taken.close()]));
+});

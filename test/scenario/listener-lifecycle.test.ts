@@ -226,6 +226,7 @@ test('L2 wrong options of start change nothing', async () => {
   const stage = new ListenerStage();
   const listener = stage.listener();
   await assert.rejects(listener.start({ alpn: [] }), { code: 'ERR_INVALID_ARG_VALUE' });
+  await assert.rejects(listener.start({ prot: 1 } as never), { message: /'prot'/ });
   await assert.rejects(stage.until(listener.start({ port: 70000 })), { code: 'ERR_OUT_OF_RANGE' });
   await assert.rejects(stage.until(listener.start({ address: 'nowhere' })), {
     code: 'ERR_INVALID_ARG_VALUE',
@@ -374,6 +375,13 @@ test('L14 a caller whose signal fires takes no connection with it', async () => 
   await stage.connect();
   late.abort();
   assert.ok(await third);
+  // What is no signal waits for nothing.
+  await assert.rejects(listener.accept({ signal: 5 as never }), {
+    code: 'ERR_INVALID_ARG_TYPE',
+    message: /"signal" argument must be an AbortSignal/,
+  });
+  await stage.connect();
+  assert.ok(listener.tryAccept(), 'a connection was lost');
   await stage.until(listener.close());
 });
 

@@ -74,6 +74,12 @@ const MISUSES: Misuse[] = [
     message: /"backlog"/,
   },
   {
+    title: 'L20 a server without options',
+    use: (listener) => listener.addServer('c.example', null as never),
+    code: 'ERR_INVALID_ARG_TYPE',
+    message: /"options" argument must be an object/,
+  },
+  {
     title: 'an option that there is not',
     use: (listener) => listener.getServer('a.example')?.update({ certs: 1 } as never),
     code: 'ERR_INVALID_ARG_VALUE',

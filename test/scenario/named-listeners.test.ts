@@ -73,3 +73,17 @@ test('L82 a listener that was closed, or whose endpoint went away, is in no list
   assert.deepEqual(named.list(), []);
   assert.equal(named.get('one'), undefined);
 });
+
+test('L82 a listener that was stopped by itself has left its name to others', async () => {
+  const stage = new ListenerStage();
+  const named = new NamedListeners();
+  const first = await stage.until(named.start('web', optionsOf(stage)));
+  await stage.until(first.stop());
+  assert.deepEqual(named.list(), []);
+  assert.equal(named.get('web'), undefined);
+  assert.throws(() => named.info('web'), { code: 'ERR_QUIC_LISTENER_NOT_FOUND' });
+  const second = await stage.until(named.start('web', optionsOf(stage)));
+  await stage.until(first.close());
+  assert.equal(named.info('web').listener, second);
+  await stage.until(named.stop('web'));
+});
