@@ -162,6 +162,7 @@ export class Connection extends ConnectionLogs {
     if (typeof info?.from?.address !== 'string' || typeof info.to?.address !== 'string') {
       throw invalidArgType('info', 'an object with the addresses from and to', info);
     }
+    checkNow(now);
     const { length } = datagram;
     if (length > 0 && this.core.state.isOpen) this.#counters.bytesReceived += length;
     const isFirst = this.#start !== null && length > 0 && this.core.state.isOpen;
@@ -181,7 +182,12 @@ export class Connection extends ConnectionLogs {
    * Null when there is nothing to send now. Throws ERR_QUIC_BUFFER_TOO_SHORT.
    */
   send(out: Uint8Array, now: number, options: SendOptions = {}): SendInfo | null {
-    return this.#sent(this.core.send(out, now, options.maxSegments ?? 1), now);
+    checkNow(now);
+    const { maxSegments = 1 } = options;
+    if (!(Number.isInteger(maxSegments) && maxSegments >= 1)) {
+      throw outOfRange('maxSegments', 'an integer >= 1', maxSegments);
+    }
+    return this.#sent(this.core.send(out, now, maxSegments), now);
   }
 
   /**
@@ -194,6 +200,7 @@ export class Connection extends ConnectionLogs {
     to: SocketAddress | null,
     now: number,
   ): SendInfo | null {
+    checkNow(now);
     if (from !== null && to !== null) this.pathBetween(from, to);
     return this.#sent(this.core.send(out, now, 1, from, to), now);
   }
@@ -210,6 +217,7 @@ export class Connection extends ConnectionLogs {
 
   /** Does what is due: lost packets, probes, idle and draining timeouts, old keys. Too early, it does nothing. */
   onTimeout(now: number): void {
+    checkNow(now);
     this.core.onTimeout(now);
     this.#note(now);
   }
@@ -251,6 +259,7 @@ export class Connection extends ConnectionLogs {
    */
   close(isApplication: boolean, errorCode: number | bigint, reason: string, now: number): boolean {
     checkClose(errorCode, reason);
+    checkNow(now);
     const { core } = this;
     if (!core.state.isOpen) return false;
     if (isApplication && !this.isEstablished && !this.isInEarlyData) {
@@ -423,7 +432,7 @@ function parsed({ config }: StartOptions): CoreConfig {
 
 function startOf(options: StartOptions): Omit<ConnectionStart, 'isServer' | 'remoteId' | 'addressValidated'> {
   checkId('scid', options.scid);
-  if (!Number.isFinite(options.now)) throw invalidArgType('now', 'a finite number', options.now);
+  checkNow(options.now);
   return {
     local: checkAddress('local', options.local),
     remote: checkAddress('peer', options.peer),
@@ -432,6 +441,11 @@ function startOf(options: StartOptions): Omit<ConnectionStart, 'isServer' | 'rem
     retrySourceId: null,
     resetToken: null,
   };
+}
+
+/** A time that is none would stand in every timer from then on. */
+function checkNow(now: number): void {
+  if (!Number.isFinite(now)) throw invalidArgType('now', 'a finite number', now);
 }
 
 function checkClose(errorCode: number | bigint, reason: string): void {

@@ -32,6 +32,24 @@ const WRONG: readonly [string, string, (client: Connection, now: number) => unkn
     (c, now) => c.recv(new Uint8Array(50), {} as { from: typeof CLIENT; to: typeof SERVER }, now),
   ],
   [
+    'recv at no time',
+    'ERR_INVALID_ARG_TYPE "now"',
+    (c) => c.recv(new Uint8Array(50), { from: SERVER, to: CLIENT }, Number.NaN),
+  ],
+  ['send at no time', 'ERR_INVALID_ARG_TYPE "now"', (c) => c.send(new Uint8Array(1500), Number.NaN)],
+  [
+    'send of no datagram',
+    'ERR_OUT_OF_RANGE "maxSegments"',
+    (c, now) => c.send(new Uint8Array(1500), now, { maxSegments: 0 }),
+  ],
+  [
+    'sendOnPath at no time',
+    'ERR_INVALID_ARG_TYPE "now"',
+    (c) => c.sendOnPath(new Uint8Array(1500), null, null, Number.NaN),
+  ],
+  ['onTimeout at no time', 'ERR_INVALID_ARG_TYPE "now"', (c) => c.onTimeout(undefined as unknown as number)],
+  ['close at no time', 'ERR_INVALID_ARG_TYPE "now"', (c) => c.close(true, 0, '', Number.POSITIVE_INFINITY)],
+  [
     'probePath from what is no address',
     'ERR_INVALID_ARG_TYPE "local"',
     (c, now) => c.probePath({ address: 'localhost', port: 1, family: 4 }, SERVER, now),
