@@ -10,7 +10,7 @@ import {
 } from '../../src/index.ts';
 import { costOfRanges } from '../micro/recovery-bulk.ts';
 import { type BenchConnection, blocks, head, mustBe, play, type ServerEnd, type ServerFiles } from './end.ts';
-import answerAll from './quayside-server.ts';
+import answerAll, { OWNED, readAll } from './quayside-server.ts';
 
 /** As with all peers: 24 MiB for a connection, 16 MiB for a stream. */
 const WINDOWS = {
@@ -105,10 +105,12 @@ class Connection implements BenchConnection {
   async exchange(up: number, down: number): Promise<void> {
     const stream = await this.#connection.createBidirectionalStream();
     await stream.write(head(down));
-    for (const block of blocks(up - 8)) await stream.write(block);
+    for (const block of blocks(up - 8)) await stream.write(block, OWNED);
     await stream.end();
     let received = 0;
-    for await (const chunk of stream) received += chunk.length;
+    await readAll(stream, (chunk) => {
+      received += chunk.length;
+    });
     mustBe(received, down);
   }
 

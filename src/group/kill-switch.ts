@@ -3,7 +3,7 @@
 
 import { quicError } from '../errors.ts';
 import { abortable, type Deferred, defer } from '../runtime/deferred.ts';
-import type { WaitOptions } from '../runtime/stream.ts';
+import type { WaitOptions } from '../runtime/stream-options.ts';
 
 /**
  * Ends things from outside. It is off until `trigger`, then on until `reset`; `signal` is the same as an AbortSignal.

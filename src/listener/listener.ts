@@ -11,7 +11,7 @@ import { QuicEndpoint } from '../runtime/endpoint.ts';
 import type { BindPlace } from '../runtime/endpoint-sockets.ts';
 import type { ReleaseOptions } from '../runtime/interfaces.ts';
 import { checkOptionNames, integer, parseAlpn } from '../runtime/options.ts';
-import type { WaitOptions } from '../runtime/stream.ts';
+import type { WaitOptions } from '../runtime/stream-options.ts';
 import type { SocketAddress } from '../util/address.ts';
 import { AcceptQueue } from './accept-queue.ts';
 import { Admission, type Place } from './admission.ts';

@@ -17,7 +17,8 @@ import type { ConnectionOwner, DrivenConnection } from './driven-connection.ts';
 import { type MigrateOptions, Migrations } from './migrations.ts';
 import type { QuicPath } from './path.ts';
 import type { HandshakeQuestions } from './questions.ts';
-import { type OpenOptions, QuicStream, type StreamHost, type WaitOptions } from './stream.ts';
+import { QuicStream, type StreamHost } from './stream.ts';
+import type { OpenOptions, WaitOptions } from './stream-options.ts';
 
 /** What the handshake agreed on. */
 export interface ConnectionInfo {

@@ -6,7 +6,7 @@ import type { DatagramFate } from '../connection/datagrams.ts';
 import { invalidArgType, type QuicError, quicError } from '../errors.ts';
 import { Ring } from '../util/ring.ts';
 import { abortable, type Deferred, defer } from './deferred.ts';
-import type { WaitOptions } from './stream.ts';
+import type { WaitOptions } from './stream-options.ts';
 
 export class DatagramChannel implements AsyncIterable<Uint8Array> {
   readonly #core: ConnectionCore;

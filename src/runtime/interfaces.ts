@@ -10,7 +10,7 @@ import type { InterfaceWatcher } from '../udp/watch-interfaces.ts';
 import { addressKey, type SocketAddress } from '../util/address.ts';
 import { abortable, type Deferred, defer } from './deferred.ts';
 import { integer } from './options.ts';
-import type { WaitOptions } from './stream.ts';
+import type { WaitOptions } from './stream-options.ts';
 
 export type { InterfaceEvent, InterfaceState } from '../udp/binding.ts';
 

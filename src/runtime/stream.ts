@@ -7,10 +7,11 @@ import {
   type StreamDeadlines,
 } from '../connection/stream-deadlines.ts';
 import { NoticeBit } from '../connection/streams/stream.ts';
-import type { Streams } from '../connection/streams/streams.ts';
-import { invalidArgType, outOfRange, type QuicError, quicError } from '../errors.ts';
+import type { StreamChunk, Streams } from '../connection/streams/streams.ts';
+import { invalidArgType, invalidArgValue, outOfRange, type QuicError, quicError } from '../errors.ts';
 import { abortable, type Deferred, defer, RESOLVED } from './deferred.ts';
 import { deadlineTime, type StreamDeadline } from './stream-deadline.ts';
+import type { ReadOptions, WriteOptions } from './stream-options.ts';
 import { makeReadable, makeWritable } from './web-streams.ts';
 
 /** How a stream is used; the first way locks out the others, per direction. */
@@ -28,20 +29,11 @@ export interface StreamHost {
   readonly error: QuicError | null;
 }
 
-export interface WaitOptions {
-  /** Gives the wait up; what it waited for is not undone. */
-  signal?: AbortSignal | undefined;
-}
-
-export interface OpenOptions extends WaitOptions {
-  /** Rejects at once where it would wait: ERR_QUIC_INVALID_STATE before `opened`, ERR_QUIC_STREAM_LIMIT at the limit. */
-  failOnBlocked?: boolean;
-}
-
 interface PendingWrite {
   data: Uint8Array;
   offset: number;
   fin: boolean;
+  owned: boolean;
   done: Deferred<void>;
 }
 
@@ -69,6 +61,8 @@ export class QuicStream {
   #readEnded = false;
   #readError: QuicError | null = null;
   #reader: Deferred<Uint8Array | null> | null = null;
+  /** Where the waiting read wants its bytes. */
+  #into: Uint8Array | undefined = undefined;
   #writes: PendingWrite[] = [];
   #finQueued = false;
   #acked = false;
@@ -98,8 +92,8 @@ export class QuicStream {
 
   // ---- reading ----
 
-  /** The next bytes; null after the last. The bytes belong to the caller. */
-  read(options: WaitOptions = {}): Promise<Uint8Array | null> {
+  /** The next bytes; null after the last. They belong to the caller, or are the filled part of `into`. */
+  read(options: ReadOptions = {}): Promise<Uint8Array | null> {
     this.claim('read', 'native');
     return this.pull(options);
   }
@@ -133,9 +127,9 @@ export class QuicStream {
 
   /**
    * Writes all of `data`. Resolves when the connection has taken it, which waits for the peer's credit and for buffer
-   * space; `data` may be reused then. Calls wait for each other in order.
+   * space; `data` may be reused then, unless it is `owned`. Calls wait for each other in order.
    */
-  write(data: Uint8Array, options: WaitOptions = {}): Promise<void> {
+  write(data: Uint8Array, options: WriteOptions = {}): Promise<void> {
     this.claim('write', 'native');
     return this.push(data, false, options);
   }
@@ -143,7 +137,7 @@ export class QuicStream {
   /**
    * Ends the writable side, with a last piece of data if given. Resolves when the peer has acknowledged everything.
    */
-  end(data?: Uint8Array, options: WaitOptions = {}): Promise<void> {
+  end(data?: Uint8Array, options: WriteOptions = {}): Promise<void> {
     this.claim('write', 'native');
     return this.finish(data, options);
   }
@@ -253,49 +247,54 @@ export class QuicStream {
   }
 
   /** `read` without the lock. */
-  pull(options: WaitOptions): Promise<Uint8Array | null> {
+  pull(options: ReadOptions): Promise<Uint8Array | null> {
     if (this.#reader !== null) {
       return Promise.reject(
         quicError('ERR_QUIC_INVALID_STATE', { message: 'A read is waiting already', streamId: this.id }),
       );
     }
+    const { into } = options;
+    if (into !== undefined && !(into instanceof Uint8Array && into.length > 0))
+      return Promise.reject(invalidArgValue('into', into, 'must be a Uint8Array that is not empty'));
     try {
-      const chunk = this.#take();
+      const chunk = this.#take(into);
       if (chunk !== undefined) return Promise.resolve(chunk);
     } catch (error) {
       return Promise.reject(error);
     }
     const reader = defer<Uint8Array | null>();
     this.#reader = reader;
+    this.#into = into;
     return abortable(reader, options.signal, () => {
       if (this.#reader === reader) this.#reader = null;
     });
   }
 
   /** `write` without the lock. */
-  push(data: Uint8Array, fin: boolean, options: WaitOptions): Promise<void> {
+  push(data: Uint8Array, fin: boolean, options: WriteOptions): Promise<void> {
     if (!(data instanceof Uint8Array)) throw invalidArgType('data', 'an instance of Uint8Array', data);
     if (this.#writeError !== null) return Promise.reject(this.#writeError);
     if (this.#host.error !== null) return Promise.reject(this.#host.error);
     if (this.#finQueued) return Promise.reject(quicError('ERR_QUIC_STREAM_FINISHED', { streamId: this.id }));
     if (fin) this.#finQueued = true;
     else if (data.length === 0) return RESOLVED;
+    const { owned = false } = options;
     let offset = 0;
     if (this.#writes.length === 0) {
       try {
-        offset = this.#send(data, 0, fin);
+        offset = this.#send(data, 0, fin, owned);
       } catch (error) {
         return Promise.reject(error);
       }
       if (offset < 0) return RESOLVED;
     }
-    const write: PendingWrite = { data, offset, fin, done: defer() };
+    const write: PendingWrite = { data, offset, fin, owned, done: defer() };
     this.#writes.push(write);
     return abortable(write.done, options.signal, () => this.#abandon(write));
   }
 
   /** `end` without the lock. */
-  finish(data: Uint8Array | undefined, options: WaitOptions): Promise<void> {
+  finish(data: Uint8Array | undefined, options: WriteOptions): Promise<void> {
     const pushed = this.push(data ?? EMPTY, true, options);
     if (this.#ended === null) {
       this.#ended = defer();
@@ -314,7 +313,7 @@ export class QuicStream {
     const reader = this.#reader;
     if (reader === null) return;
     try {
-      const chunk = this.#take();
+      const chunk = this.#take(this.#into);
       if (chunk === undefined) return;
       this.#reader = null;
       reader.resolve(chunk);
@@ -329,7 +328,7 @@ export class QuicStream {
     try {
       while (this.#writes.length > 0) {
         const write = this.#writes[0];
-        const offset = this.#send(write.data, write.offset, write.fin);
+        const offset = this.#send(write.data, write.offset, write.fin, write.owned);
         if (offset >= 0) {
           write.offset = offset;
           return;
@@ -400,10 +399,11 @@ export class QuicStream {
   // ---- inside ----
 
   /** The next chunk, null at the end, undefined if there is nothing now. */
-  #take(): Uint8Array | null | undefined {
+  #take(into: Uint8Array | undefined): Uint8Array | null | undefined {
     if (this.#readEnded) return null;
     if (this.#readError !== null) throw this.#readError;
-    const chunk = this.#host.streams.streamRecvChunk(this.id);
+    const { streams } = this.#host;
+    const chunk = into === undefined ? streams.streamRecvChunk(this.id) : fill(streams, this.id, into);
     if (chunk === null) {
       if (this.#host.error !== null) throw this.#host.error;
       return undefined;
@@ -415,12 +415,14 @@ export class QuicStream {
   }
 
   /** Sends from `offset`. Returns where to go on when there is room again, or -1 when all was taken. */
-  #send(data: Uint8Array, offset: number, fin: boolean): number {
+  #send(data: Uint8Array, offset: number, fin: boolean, owned: boolean): number {
     const { streams } = this.#host;
     let at = offset;
     for (;;) {
       const rest = at === 0 ? data : data.subarray(at);
-      const taken = streams.streamSend(this.id, rest, fin);
+      const taken = owned
+        ? streams.streamSendOwned(this.id, rest, fin)
+        : streams.streamSend(this.id, rest, fin);
       if (taken === null) break;
       at += taken;
       this.#host.wantSend();
@@ -459,6 +461,12 @@ export class QuicStream {
     const code = side === 'readable' ? 'ERR_QUIC_STREAM_NOT_READABLE' : 'ERR_QUIC_STREAM_NOT_WRITABLE';
     throw quicError(code, { streamId: this.id });
   }
+}
+
+/** The next bytes in memory of the caller; null if there are none now. */
+function fill(streams: Streams, id: number, into: Uint8Array): StreamChunk | null {
+  const result = streams.streamRecv(id, into);
+  return result && { data: into.subarray(0, result.length), fin: result.fin };
 }
 
 function checkCode(code: number | bigint): number | bigint {

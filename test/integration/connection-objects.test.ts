@@ -104,6 +104,42 @@ test('C53 a writer waits for a reader that does not read', async () => {
   );
 });
 
+test('C53 reads into memory of the caller, and writes of owned bytes, copy and make nothing more', async () => {
+  await withPair(
+    async ({ client, server }) => {
+      const stream = await client.createUnidirectionalStream();
+      const sent = new Uint8Array(200_000).fill(1);
+      const written = stream.write(sent, { owned: true });
+      // What waits for credit is no copy.
+      sent.fill(2);
+      const other = await server.acceptUnidirectionalStream();
+      const into = new Uint8Array(7000);
+      const received: Uint8Array[] = [];
+      for (let part = await other.read({ into }); part !== null; part = await other.read({ into })) {
+        assert.equal(part.buffer, into.buffer);
+        assert.equal(part.byteOffset, 0);
+        received.push(part.slice());
+        if (Buffer.concat(received).length === sent.length) void stream.end();
+      }
+      await written;
+      const whole = Buffer.concat(received);
+      assert.equal(whole.length, sent.length);
+      assert.equal(whole.at(-1), 2);
+    },
+    { server: { initialMaxStreamData: 10_000, maxStreamWindow: 20_000 } },
+  );
+});
+
+test('C53 a read into what is not memory is an error that says so', async () => {
+  await withPair(async ({ client }) => {
+    const stream = await client.createBidirectionalStream();
+    for (const into of [new Uint8Array(0), 'text', [1]]) {
+      const read = stream.read({ into: into as Uint8Array });
+      await assert.rejects(read, { code: 'ERR_INVALID_ARG_VALUE', message: /into/ });
+    }
+  });
+});
+
 test('C40 C54 opening waits for the limit of the peer, or as long as the caller likes', async () => {
   await withPair(
     async ({ client, server }) => {
