@@ -24,7 +24,7 @@ export const DROP_REASONS = [
   'not-authentic',
   /** A packet that starts nothing, for an id that nobody has. */
   'unknown-id',
-  /** A 0-RTT packet before its Initial. */
+  /** A 0-RTT packet before its Initial, and more than is kept of such. */
   'early-zero-rtt',
   /** For another server, or for another shard and nobody takes it there. */
   'foreign-id',

@@ -48,6 +48,8 @@ export interface RouterSizes {
   originals: number;
   resetTokens: number;
   pending: number;
+  /** Clients whose 0-RTT packets wait for their Initial. */
+  early: number;
   decided: number;
   closing: number;
 }

@@ -7,16 +7,17 @@
 import { type QuicError, quicError, TransportErrorCode } from '../errors.ts';
 import type { SocketAddress } from '../util/address.ts';
 import { copyBytes, EMPTY } from '../util/bytes.ts';
-import { TimerHeap } from '../util/heap.ts';
 import { PacketHeader, PacketType, readHeader } from '../wire/header.ts';
 import { SUPPORTED_VERSIONS, type VersionInfo, versionInfo } from '../wire/versions.ts';
 import { Answers } from './answers.ts';
 import { ClosingRecord } from './closing-record.ts';
+import { ClosingRecords } from './closing-records.ts';
 import { type DropReason, newRouterCounters, type RouterCounters } from './counters.ts';
+import { EarlyPackets } from './early-packets.ts';
 import { IdTable } from './id-table.ts';
 import { clientKey, Incoming, IncomingTable } from './incoming.ts';
 import { openInitial } from './initial-check.ts';
-import { type AnswerKind, MAX_CLOSING_RECORDS, MAX_INCOMING_BYTES, MAX_PENDING_INCOMING } from './limits.ts';
+import { type AnswerKind, MAX_INCOMING_BYTES, MAX_PENDING_INCOMING } from './limits.ts';
 import { ResetTokenTable } from './reset-token-table.ts';
 import { MIN_RESET_LENGTH } from './reset-tokens.ts';
 import { emptyResult, type RouteResult } from './route-result.ts';
@@ -54,7 +55,8 @@ export class Router<C> {
   readonly #originals: Map<string, C | ClosingRecord> = new Map();
   readonly #resetTokens: ResetTokenTable<C>;
   readonly #incoming: IncomingTable = new IncomingTable();
-  readonly #closing: TimerHeap<ClosingRecord> = new TimerHeap();
+  readonly #closing: ClosingRecords<C>;
+  readonly #early: EarlyPackets = new EarlyPackets();
   readonly #header: PacketHeader = new PacketHeader();
   readonly #result: RouteResult<C> = emptyResult();
   /** The ECN bits of the datagram that is being routed. */
@@ -69,6 +71,7 @@ export class Router<C> {
     this.addressValidation = options.addressValidation ?? 'never';
     this.admission = options.admission ?? 'drop';
     this.#ids = new IdTable(options.random);
+    this.#closing = new ClosingRecords(this.#ids, this.#originals);
     this.#resetTokens = new ResetTokenTable(options.random);
     this.idSource = new RoutedIds(options.ids, options.resetTokens, (id) => this.hasId(id));
     this.#answers = new Answers(options, this.idSource, this.counters, options.answerLimits ?? {});
@@ -123,26 +126,19 @@ export class Router<C> {
     originals: readonly { id: Uint8Array; from: SocketAddress }[] = [],
   ): void {
     const keys = originals.map(({ id, from }) => clientKey(from, id, 0, id.length));
-    const record = new ClosingRecord(ids.slice(), keys);
-    for (const id of ids) this.#ids.set(id, record);
-    for (const key of keys) this.#originals.set(key, record);
-    if (this.#closing.size >= MAX_CLOSING_RECORDS) this.#forgetClosing();
-    this.#closing.set(record, Number.isFinite(until) ? until : Number.MAX_VALUE);
+    this.#closing.add(ids, keys, until);
   }
 
   /** When `expire` has something to do, as `now`; Infinity for never. */
   get deadline(): number {
-    const closing = this.#closing.peek()?.heapDeadline ?? Number.POSITIVE_INFINITY;
-    return Math.min(closing, this.#incoming.deadline);
+    return Math.min(this.#closing.deadline, this.#incoming.deadline, this.#early.deadline);
   }
 
   /** Forgets what is over. */
   expire(now: number): void {
     this.#incoming.expire(now);
-    for (let first = this.#closing.peek(); first !== undefined; first = this.#closing.peek()) {
-      if (first.heapDeadline > now) break;
-      this.#forgetClosing();
-    }
+    this.#closing.expire(now);
+    this.#early.expire(now);
   }
 
   /** Entries in each table. */
@@ -152,6 +148,7 @@ export class Router<C> {
       originals: this.#originals.size,
       resetTokens: this.#resetTokens.size,
       pending: this.#incoming.pending,
+      early: this.#early.size,
       decided: this.#incoming.decided,
       closing: this.#closing.size,
     };
@@ -297,8 +294,7 @@ export class Router<C> {
       const known = this.#incoming.get(clientKey(from, bytes, dcidStart, dcidStart + dcidLength));
       if (known !== undefined) return this.#again(known, bytes, type, now);
     }
-    // A server may keep such packets until the Initial comes (RFC 9000 §5.2.2); strangers get no memory from us.
-    if (type === PacketType.ZERO_RTT) return this.#drop('early-zero-rtt');
+    if (type === PacketType.ZERO_RTT) return this.#overtook(bytes, from, now);
     return this.#first(version, bytes, from, to, now, wallTime);
   }
 
@@ -315,6 +311,18 @@ export class Router<C> {
     const seen = { version, destinationId, sourceId };
     const size = this.#answers.versionNegotiation(seen, this.#versions);
     return this.#reply('version-negotiation', size);
+  }
+
+  /** A 0-RTT packet before its Initial, which it may start a connection together with. */
+  #overtook(bytes: Uint8Array, from: SocketAddress, now: number): RouteResult<C> {
+    const { dcidStart, dcidLength } = this.#header;
+    const isPossible = dcidLength >= MIN_CLIENT_ID || dcidLength === this.#idLength;
+    if (this.admission !== 'accept' || !isPossible) return this.#drop('early-zero-rtt');
+    const key = clientKey(from, bytes, dcidStart, dcidStart + dcidLength);
+    if (!this.#early.keep(key, bytes, this.#ecn, now)) return this.#drop('early-zero-rtt');
+    this.counters.buffered++;
+    this.#result.kind = 'early';
+    return this.#result;
   }
 
   /** A packet of an incoming connection that is known. */
@@ -387,6 +395,7 @@ export class Router<C> {
       to,
     });
     incoming.keep(bytes, this.#ecn);
+    this.#early.giveTo(incoming);
     this.#incoming.add(incoming, now);
     this.counters.incoming++;
     this.#result.kind = 'incoming';
@@ -472,15 +481,6 @@ export class Router<C> {
     this.#result.kind = 'drop';
     this.#result.reason = reason;
     return this.#result;
-  }
-
-  #forgetClosing(): void {
-    const record = this.#closing.peek();
-    if (record === undefined) return;
-    this.#closing.delete(record);
-    // An id may lead elsewhere by now.
-    for (const id of record.ids) if (this.#ids.get(id) === record) this.#ids.delete(id);
-    for (const key of record.originals) if (this.#originals.get(key) === record) this.#originals.delete(key);
   }
 }
 

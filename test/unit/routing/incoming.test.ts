@@ -7,7 +7,11 @@ import { verifyRetry } from '../../../src/crypto/retry-integrity.ts';
 import type { Incoming } from '../../../src/routing/incoming.ts';
 import {
   DECIDED_INCOMING_LIFETIME,
+  EARLY_LIFETIME,
   MAX_DECIDED_INCOMING,
+  MAX_EARLY_BYTES,
+  MAX_EARLY_CLIENTS,
+  MAX_EARLY_DATAGRAMS,
   MAX_INCOMING_BYTES,
   MAX_INCOMING_DATAGRAMS,
   PENDING_INCOMING_LIFETIME,
@@ -67,7 +71,9 @@ describe('what may start a connection', () => {
       ['short-destination-id', clientInitial({ dcid: new Uint8Array(0) })],
       ['not-authentic', damaged],
       ['fixed-bit', noFixedBit],
-      ['early-zero-rtt', longPacket(1)],
+      ['early-zero-rtt', longPacket(1, DCID.subarray(0, 7))],
+      ['early-zero-rtt', longPacket(1, new Uint8Array(0))],
+      ['early-zero-rtt', longPacket(1, DCID, MAX_EARLY_BYTES + 1)],
       ['unknown-id', longPacket(2)],
       ['unknown-id', longPacket(3)],
       ['malformed', clientInitial().subarray(0, 1199)],
@@ -81,7 +87,47 @@ describe('what may start a connection', () => {
       assert.deepEqual([result.kind, result.reason], ['drop', reason]);
     }
     assert.equal(router.sizes.pending, 0);
+    assert.equal(router.sizes.early, 0);
     assert.equal(router.counters.dropped['short-destination-id'], 2);
+  });
+
+  test('L52 RFC 9000 §5.2.2 0-RTT packets that overtook their Initial begin a connection together with it', () => {
+    const router = makeRouter();
+    const early = [1, 2].map((fill) => longPacket(1).fill(fill, 1100));
+    const others = longPacket(1, new Uint8Array(8).fill(7));
+    for (const packet of [...early, others]) {
+      const { kind, incoming } = route(router, packet);
+      assert.deepEqual([kind, incoming], ['early', null]);
+    }
+    assert.equal(route(router, longPacket(1), OTHER_CLIENT).kind, 'early');
+    assert.deepEqual([router.sizes.early, router.sizes.pending, router.counters.buffered], [3, 0, 4]);
+    const incoming = incomingOf(router);
+    assert.deepEqual(incoming.datagrams, [clientInitial(), ...early]);
+    assert.equal(router.sizes.early, 2);
+    // What comes now is kept with the Initial.
+    assert.equal(route(router, longPacket(1)).incoming, incoming);
+    assert.equal(router.accept(incoming, 0)?.length, 4);
+  });
+
+  test('L52 P7 of 0-RTT packets without an Initial few are kept, for a moment, and none where nobody listens', () => {
+    const router = makeRouter();
+    for (let i = 0; i < MAX_EARLY_DATAGRAMS; i++) assert.equal(route(router, longPacket(1)).kind, 'early');
+    assert.equal(route(router, longPacket(1)).reason, 'early-zero-rtt');
+    for (let i = 0; i < MAX_EARLY_CLIENTS; i++) {
+      const dcid = new Uint8Array(8).fill(100).fill(i, 7);
+      assert.equal(route(router, longPacket(1, dcid, 3500), CLIENT, 1).kind, 'early');
+      assert.equal(route(router, longPacket(1, dcid, 3500), CLIENT, 1).reason, 'early-zero-rtt');
+    }
+    assert.equal(router.sizes.early, MAX_EARLY_CLIENTS);
+    // The first client was forgotten for the latest.
+    assert.equal(incomingOf(router).datagrams.length, 1);
+    assert.equal(router.deadline, 1 + EARLY_LIFETIME);
+    router.expire(EARLY_LIFETIME);
+    assert.equal(router.sizes.early, MAX_EARLY_CLIENTS);
+    router.expire(1 + EARLY_LIFETIME);
+    assert.equal(router.sizes.early, 0);
+    router.admission = 'refuse';
+    assert.equal(route(router, longPacket(1, new Uint8Array(8))).reason, 'early-zero-rtt');
   });
 
   test('L50 when too many wait, further ones are dropped silently until one is decided', () => {
