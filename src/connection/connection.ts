@@ -184,6 +184,7 @@ export class ConnectionCore implements ConnectionParts {
     let segment = 0;
     this.paths.active.recovery.beginBatch(now);
     try {
+      this.handshake.beforeSend(now);
       for (let count = 0; count < maxSegments; count++) {
         const end = segment === 0 ? out.length : Math.min(out.length, length + segment);
         if (segment > 0 && end - length < segment) break;

@@ -47,6 +47,7 @@ export class Handshake {
   /** Why a certificate was refused, so that the application sees more than an alert. */
   #refusal: QuicError | null = null;
   #failed = false;
+  #isTicketDue = false;
 
   constructor(parts: ConnectionParts, ids: HandshakeIds) {
     this.#parts = parts;
@@ -138,6 +139,13 @@ export class Handshake {
     this.#run(now, () => this.engine.provideSignature(signature));
   }
 
+  /** Something is sent: what can wait for that is made now. */
+  beforeSend(now: number): void {
+    if (!this.#isTicketDue) return;
+    this.#isTicketDue = false;
+    this.#run(now, () => this.engine.issueTickets());
+  }
+
   /** What to tell the application about a handshake that failed on this side. */
   get refusal(): QuicError | null {
     return this.#refusal;
@@ -218,6 +226,7 @@ export class Handshake {
         return;
       case 'complete':
         this.isComplete = true;
+        this.#isTicketDue = parts.isServer;
         parts.onComplete(now);
         return;
       case 'keylog':

@@ -25,7 +25,6 @@ export class KeyPhases {
   integrityLimit: number;
 
   #sendKeys: PacketKeys;
-  #sealer: Sealer;
   #sealed = 0;
   #firstSent = -1;
   #acknowledged = false;
@@ -42,7 +41,6 @@ export class KeyPhases {
 
   constructor(send: PacketKeys) {
     this.#sendKeys = send;
-    this.#sealer = send.sealer();
     this.confidentialityLimit = send.suite.confidentialityLimit;
     this.integrityLimit = send.suite.integrityLimit;
   }
@@ -73,7 +71,7 @@ export class KeyPhases {
     if (!isClose && this.#sealed > this.confidentialityLimit - RESERVED_FOR_CLOSE) {
       throw new TransportError(TransportErrorCode.AEAD_LIMIT_REACHED, 0, 'packets sealed with one key');
     }
-    return this.#sealer;
+    return this.#sendKeys.sealer();
   }
 
   /** So many packets used this key that it should be replaced; half of the limit leaves time for that. */
@@ -163,7 +161,6 @@ export class KeyPhases {
 
   #advanceSend(): void {
     this.#sendKeys = this.#sendKeys.next();
-    this.#sealer = this.#sendKeys.sealer();
     this.sendPhase = this.sendPhase === 0 ? 1 : 0;
     this.generation++;
     this.#sealed = 0;

@@ -172,6 +172,7 @@ export class LocalIds implements SendingPart {
   }
 
   write(packet: PacketBuilder): void {
+    this.fill(this.#wanted);
     for (const id of this.#ids) {
       if (id.state !== 'pending') continue;
       if (packet.writer.remaining < NEW_CONNECTION_ID_SIZE) return;
@@ -204,8 +205,10 @@ export class LocalIds implements SendingPart {
     this.#target();
   }
 
+  /** Made when they are written: a connection that is over by then needs none. */
   #target(): void {
-    if (this.#wanted > 0) this.fill(this.#wanted);
+    if (this.#source === undefined || this.isZeroLength) return;
+    if (this.#ids.length < Math.min(this.#wanted, this.#peerLimit)) this.#setPending(true);
   }
 
   #issue(connectionId: Uint8Array, resetToken: Uint8Array): number {

@@ -14,9 +14,8 @@ export class PacketKeys {
   readonly version: VersionInfo;
   readonly suite: CipherSuite;
   readonly secret: Uint8Array;
-  /** The same through all key phases (RFC 9001 §6). */
-  readonly headerKey: Uint8Array;
   private readonly provider: CryptoProvider;
+  private ownHeaderKey: Uint8Array | null;
   private ownSealer: Sealer | null = null;
   private ownOpener: Opener | null = null;
 
@@ -25,13 +24,13 @@ export class PacketKeys {
     version: VersionInfo,
     suite: CipherSuite,
     secret: Uint8Array,
-    headerKey: Uint8Array,
+    headerKey: Uint8Array | null,
   ) {
     this.provider = provider;
     this.version = version;
     this.suite = suite;
     this.secret = secret;
-    this.headerKey = headerKey;
+    this.ownHeaderKey = headerKey;
   }
 
   /** RFC 9001 §5.1. Without a `headerKey` it is derived from the secret too. */
@@ -42,8 +41,14 @@ export class PacketKeys {
     secret: Uint8Array,
     headerKey?: Uint8Array,
   ): PacketKeys {
-    const hp = headerKey ?? expand(provider, suite, secret, version.labels.hp, suite.keyLength);
-    return new PacketKeys(provider, version, suite, secret, hp);
+    return new PacketKeys(provider, version, suite, secret, headerKey ?? null);
+  }
+
+  /** The same through all key phases (RFC 9001 §6). */
+  get headerKey(): Uint8Array {
+    const { provider, suite, version } = this;
+    this.ownHeaderKey ??= expand(provider, suite, this.secret, version.labels.hp, suite.keyLength);
+    return this.ownHeaderKey;
   }
 
   /** Made at the first call, then always the same one. */

@@ -328,7 +328,8 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
   onRoutingEvent(driven: DrivenConnection, event: ConnectionEvent): void {
     this.#observer.onEvent(driven, event);
     this.#routes.onEvent(driven, event);
-    if (event.type === 'confirmed' && driven.core.isServer) this.#giveToken(driven.core);
+    if (event.type === 'confirmed' && driven.core.isServer && driven.core.state.isOpen)
+      this.#giveToken(driven.core);
   }
 
   onClosed(driven: DrivenConnection, now: number): void {

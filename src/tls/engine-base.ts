@@ -15,12 +15,13 @@ import { encodeFinished } from './authentication-codec.ts';
 import type { EarlyDataState, ServerIdentity, TlsEngine, TlsEvent } from './engine.ts';
 import { HandshakeReader } from './handshake-reader.ts';
 import {
-  EarlyStage,
+  type EarlyStage,
   exportKeyingMaterial,
   finishedValue,
   type HandshakeStage,
   KeyLogLabel,
   type MainStage,
+  plainEarlyStage,
   type ScheduleContext,
   scheduleContext,
 } from './key-schedule.ts';
@@ -81,6 +82,7 @@ export abstract class EngineBase<S extends string> implements TlsEngine {
   /** The roles that have the question override these. */
   provideIdentity(_answer: ServerIdentity | null): void {}
   provideEarlyData(_accept: boolean): void {}
+  issueTickets(): void {}
   abstract provideVerification(error: TlsAlert | null): void;
   abstract provideSignature(signature: Uint8Array | null): void;
 
@@ -188,7 +190,7 @@ export abstract class EngineBase<S extends string> implements TlsEngine {
    * of the PSK in use; without (EC)DHE the shared secret is `null` (RFC 8446 §7.1).
    */
   protected enterHandshake(sharedSecret: Uint8Array | null, early: EarlyStage | null): void {
-    const first = early ?? new EarlyStage(this.context);
+    const first = early ?? plainEarlyStage(this.context);
     const stage = first.next(sharedSecret ?? new Uint8Array(this.context.hashLength));
     const hash = this.transcript.digest();
     this.handshakeStage = stage;

@@ -45,6 +45,12 @@ export interface TlsEngine {
   /** Answers `early-data`: whether the 0-RTT packets are read. `false` goes on with a resumed handshake without them. */
   provideEarlyData(accept: boolean): void;
 
+  /**
+   * Server: makes the session tickets (RFC 8446 §4.6.1), once the handshake is complete. Asked for when something is sent
+   * next, as a connection that is over by then needs none.
+   */
+  issueTickets(): void;
+
   /** Keying material for the application (RFC 8446 §7.5). Throws ERR_QUIC_INVALID_STATE before `complete`. */
   exporter(label: string, context: Uint8Array, length: number): Uint8Array;
 

@@ -26,6 +26,7 @@ export function scheduleContext(provider: CryptoProvider, suite: CipherSuite): S
 export class EarlyStage {
   private readonly context: ScheduleContext;
   private readonly secret: Uint8Array;
+  private salt: Uint8Array | null = null;
 
   /** `psk` is the secret of a ticket, or an external one; absent in a full handshake. */
   constructor(context: ScheduleContext, psk?: Uint8Array) {
@@ -51,9 +52,23 @@ export class EarlyStage {
 
   /** Mixes in the (EC)DHE secret. */
   next(sharedSecret: Uint8Array): HandshakeStage {
-    return new HandshakeStage(this.context, advance(this.context, this.secret, sharedSecret));
+    const { provider, hash } = this.context;
+    this.salt ??= advanceSalt(this.context, this.secret);
+    return new HandshakeStage(this.context, hkdfExtract(provider, hash, this.salt, sharedSecret));
   }
 }
+
+/** The Early Secret without a pre-shared key, which is made of zeros alone: kept, as nearly every handshake begins with it. */
+export function plainEarlyStage(context: ScheduleContext): EarlyStage {
+  const { provider, hash } = context;
+  const stages = PLAIN_STAGES.get(provider) ?? new Map<HashName, EarlyStage>();
+  PLAIN_STAGES.set(provider, stages);
+  const known = stages.get(hash) ?? new EarlyStage(context);
+  stages.set(hash, known);
+  return known;
+}
+
+const PLAIN_STAGES: WeakMap<CryptoProvider, Map<HashName, EarlyStage>> = new WeakMap();
 
 /** The Handshake Secret. */
 export class HandshakeStage {
@@ -154,8 +169,11 @@ export const KeyLogLabel = {
 } as const;
 
 function advance(context: ScheduleContext, secret: Uint8Array, input: Uint8Array): Uint8Array {
-  const salt = deriveSecret(context, secret, 'derived', emptyHash(context));
-  return hkdfExtract(context.provider, context.hash, salt, input);
+  return hkdfExtract(context.provider, context.hash, advanceSalt(context, secret), input);
+}
+
+function advanceSalt(context: ScheduleContext, secret: Uint8Array): Uint8Array {
+  return deriveSecret(context, secret, 'derived', emptyHash(context));
 }
 
 function deriveSecret(

@@ -371,7 +371,11 @@ class TlsServer extends EngineBase<ServerState> {
     this.emitApplicationKeys('receive');
     this.machine.to('connected');
     this.finish();
-    this.issueTickets();
+  }
+
+  override issueTickets(): void {
+    if (!this.complete || this.mainStage === null) return;
+    this.guard(() => this.makeTickets());
     // The hello may be long and is of no use to a connection that lives on.
     this.hello = null;
     this.identity = null;
@@ -382,7 +386,7 @@ class TlsServer extends EngineBase<ServerState> {
   }
 
   /** RFC 8446 §4.6.1. The transcript ends with the client's Finished. */
-  private issueTickets(): void {
+  private makeTickets(): void {
     const { suite, identity, mainStage } = this;
     const { tickets, wallTime, ticketCount = DEFAULT_TICKET_COUNT } = this.config;
     if (tickets === undefined || wallTime === undefined || suite === null || mainStage === null) return;

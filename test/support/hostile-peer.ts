@@ -480,6 +480,7 @@ export class HostilePeer {
         if (event.direction === 'send') state.send = keys;
         else state.receive = keys;
       } else if (event.type === 'complete') {
+        this.engine.issueTickets();
         this.#owesDone = this.role === 'server' && this.#options.confirms !== false;
       } else if (event.type === 'sign') {
         this.engine.provideSignature(nodeProvider.sign(event.key, event.scheme, event.content));

@@ -124,7 +124,10 @@ export class TlsOverTcp {
       } else if (event.type === 'verify') this.engine.provideVerification(null);
       else if (event.type === 'sign') {
         this.engine.provideSignature(nodeProvider.sign(event.key, event.scheme, event.content));
-      } else if (event.type === 'complete') this.done();
+      } else if (event.type === 'complete') {
+        this.engine.issueTickets();
+        this.done();
+      }
     }
   }
 

@@ -134,6 +134,9 @@ export class TlsPair {
       case 'verify':
         this.guard(side, () => engine.provideVerification(null));
         break;
+      case 'complete':
+        this.guard(side, () => engine.issueTickets());
+        break;
       case 'sign': {
         const signature = nodeProvider.sign(event.key, event.scheme, event.content);
         this.guard(side, () => engine.provideSignature(signature));
