@@ -367,6 +367,17 @@ export function quicError(code: QuicErrorCode, details?: QuicErrorDetails): Quic
   return new QuicError(code, details);
 }
 
+/** For errors that the peer brings about: their stack would be that of the loop, and takes ten times as long as the rest. */
+export function withoutStack<T extends Error>(make: () => T): T {
+  const { stackTraceLimit } = Error;
+  if (!Reflect.set(Error, 'stackTraceLimit', 0)) return make();
+  try {
+    return make();
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+}
+
 /** Node's `ERR_INVALID_ARG_TYPE`: `expected` reads on after "must be", as in `of type string`. */
 export function invalidArgType(name: string, expected: string, value: unknown): TypeError & { code: string } {
   const error = new TypeError(`The "${name}" argument must be ${expected}. Received ${describe(value)}`);

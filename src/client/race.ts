@@ -38,6 +38,7 @@ export async function race<T, R>(
   let started = 0;
   let pending = 0;
   let isOver = false;
+  let isWon = false;
   const start = (): void => {
     if (isOver || started === contestants.length) return;
     const index = started++;
@@ -48,6 +49,7 @@ export async function race<T, R>(
         pending--;
         if (isOver) discard(result);
         else {
+          isWon = true;
           resolve(result);
           stop(LOST);
         }
@@ -61,9 +63,8 @@ export async function race<T, R>(
       },
     );
   };
-  // Does nothing after a success.
   const settle = (): void => {
-    if (pending === 0) reject(signal.aborted ? signal.reason : new RaceLost(errors));
+    if (pending === 0 && !isWon) reject(signal.aborted ? signal.reason : new RaceLost(errors));
   };
   const stop = (reason: unknown): void => {
     isOver = true;

@@ -6,6 +6,7 @@ import {
   quicError,
   TransportErrorCode,
   transportErrorName,
+  withoutStack,
 } from '../errors.ts';
 import type { Frame } from '../wire/frame-reader.ts';
 import { FRAME } from '../wire/frame-table.ts';
@@ -69,7 +70,8 @@ export class Closer {
   onPeerClose(frame: Frame, bytes: Uint8Array, now: number, keepFor: number): void {
     const isApplication = frame.kind === FRAME.CONNECTION_CLOSE_APPLICATION;
     const length = Math.min(frame.length, MAX_REASON_KEPT);
-    const reason = REASON_DECODER.decode(bytes.subarray(frame.dataStart, frame.dataStart + length));
+    const reason =
+      length === 0 ? '' : REASON_DECODER.decode(bytes.subarray(frame.dataStart, frame.dataStart + length));
     const errorCode = BigInt(frame.errorCode);
     this.remote = { isApplication, errorCode, reason };
     const { state } = this.#parts;
@@ -78,7 +80,7 @@ export class Closer {
     this.pending = false;
     if (answers) return;
     this.deadline = now + keepFor;
-    this.error = remoteError(isApplication, errorCode, reason);
+    this.error = withoutStack(() => remoteError(isApplication, errorCode, reason));
     this.#parts.emit({ type: 'closing', error: this.error });
     this.#parts.trace.detail?.updated(now);
   }
@@ -196,6 +198,7 @@ function remoteError(isApplication: boolean, errorCode: bigint, reason: string):
 
 /** UTF-8, cut between characters. */
 function encodeReason(reason: string): Uint8Array {
+  if (reason === '') return NO_REASON;
   const bytes = new Uint8Array(MAX_REASON_LENGTH);
   return bytes.subarray(0, REASON_ENCODER.encodeInto(reason, bytes).written);
 }

@@ -31,15 +31,17 @@ export class CryptoStream implements SendingPart {
     this.#setPending = setPending;
   }
 
-  /** Queues handshake bytes. */
+  /** Queues handshake bytes, which nobody changes any more. */
   push(bytes: Uint8Array): void {
     const end = this.#outLength + bytes.length;
-    if (end > this.#out.length) {
+    // Most flights but the server's are one message: it is kept as it is.
+    if (this.#outLength === 0) this.#out = bytes;
+    else if (end > this.#out.length) {
       const larger = new Uint8Array(Math.max(end, 2 * this.#out.length, 1024));
       larger.set(this.#out.subarray(0, this.#outLength));
+      larger.set(bytes, this.#outLength);
       this.#out = larger;
-    }
-    this.#out.set(bytes, this.#outLength);
+    } else this.#out.set(bytes, this.#outLength);
     this.#unsent.add(this.#outLength, end);
     this.#outLength = end;
     this.#setPending(true);

@@ -150,7 +150,7 @@ function base64Url(bytes: Uint8Array): string {
 }
 
 function bytesOf(base64url: string | undefined): Uint8Array {
-  return Uint8Array.from(Buffer.from(base64url ?? '', 'base64url'));
+  return new Uint8Array(Buffer.from(base64url ?? '', 'base64url'));
 }
 
 const X25519: NamedGroup = 0x001d;

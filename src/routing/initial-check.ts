@@ -4,6 +4,7 @@
 import { type InitialKeys, initialKeys } from '../crypto/initial-keys.ts';
 import { type CryptoProvider, SAMPLE_LENGTH, TAG_LENGTH } from '../crypto/provider.ts';
 import { copyBytes } from '../util/bytes.ts';
+import { PartView } from '../util/part-view.ts';
 import { decodePacketNumber, type PacketHeader } from '../wire/header.ts';
 import type { VersionInfo } from '../wire/versions.ts';
 
@@ -21,7 +22,9 @@ export function openInitial(
   // RFC 9001 §5.4.2: without a sample there is no packet.
   if (end - packetNumberOffset < 4 + SAMPLE_LENGTH) return null;
   const keys = initialKeys(provider, version, copyBytes(datagram, dcidStart, dcidStart + dcidLength));
-  const packet = copyBytes(datagram, 0, end);
+  if (end > PACKET.length) return null;
+  const packet = PACKET_VIEW.of(PACKET, 0, end);
+  packet.set(end === datagram.length ? datagram : datagram.subarray(0, end));
   const opener = keys.client.opener();
   opener.unmask(packet, 0, packetNumberOffset);
   const numberLength = (packet[0] & 0x03) + 1;
@@ -32,3 +35,7 @@ export function openInitial(
   const number = decodePacketNumber(truncated, numberLength, 0);
   return opener.open(packet, 0, payloadStart, end, number) ? keys : null;
 }
+
+/** The copy that is opened, as the datagram stays; one at a time. */
+const PACKET = new Uint8Array(65_536);
+const PACKET_VIEW = new PartView();
