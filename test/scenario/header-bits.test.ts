@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { seededRandom } from '../../src/crypto/random.ts';
 import { type PairOptions, TestPair } from '../support/core-pair.ts';
 import { scenario } from '../support/scenario.ts';
 
@@ -73,6 +74,7 @@ scenario(
       const cleared = side.filter(([first]) => (first & 0x40) === 0).length;
       assert.ok(cleared > side.length / 5 && cleared < (side.length * 4) / 5, `${cleared} of ${side.length}`);
     }
+    for (const core of [pair.client, pair.server]) assert.equal(core?.recovery.counters.packetsLost, 0);
   },
 );
 
@@ -88,3 +90,22 @@ for (const sides of [{ client: { greaseQuicBit: true } }, { server: { greaseQuic
     assert.equal(client.remoteParameters.greaseQuicBit, side === 'server');
   });
 }
+
+scenario(
+  'C29 RFC 9000 §17.3.1 who did not say that it takes packets without the fixed bit drops them',
+  (seed) => {
+    const pair = new TestPair({ seed });
+    pair.runUntil(() => pair.isEstablished);
+    pair.pair.run(500);
+    const { client, server } = pair;
+    const before = server?.paths.active.packetsReceived ?? 0;
+    const seen = watchShort(pair);
+    client.header.quicBit = seededRandom(`${seed} bits`);
+    pair.fetch([100_000]);
+    pair.pair.run(500);
+    const received = (server?.paths.active.packetsReceived ?? 0) - before;
+    const cleared = seen.client.filter(([first]) => (first & 0x40) === 0).length;
+    assert.ok(cleared > 5 && received > 5);
+    assert.equal(received, seen.client.length - cleared);
+  },
+);
