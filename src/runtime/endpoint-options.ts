@@ -52,7 +52,8 @@ export interface EndpointOptions {
   backend?: Backend;
   /**
    * A socket that is there already: one of node:dgram, bound to one IP address, or a transport with the shape of a
-   * DatagramSocket. It stays open when the endpoint closes, and stands instead of `address`, `port` and `backend`.
+   * DatagramSocket. It stays open when the endpoint closes, and stands instead of `address`, `port`, `backend`,
+   * `receiveBufferSize`, `sendBufferSize` and `reusePort`.
    */
   socket?: GivenSocket;
   /** Does the cryptography, in place of the backend's. One that cannot do TLS 1.3 is refused: ERR_QUIC_UNSUPPORTED. */

@@ -90,7 +90,7 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
    * the same interface; for another one, that before is released.
    */
   bind(at: BindPlace = {}): Promise<BoundInterface> {
-    return this.#joined(() => this.#sockets.bind(this.environment.sockets.only ?? at));
+    return this.#joined(() => this.#sockets.bind(this.environment.sockets.only ?? at), at);
   }
 
   /** Gives up what `bind` bound. Sockets that connections use stay until those are gone; `bind` takes them up again. */
@@ -100,7 +100,7 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
 
   /** Binds one more interface by its URI, or joins those who have it bound; see `Interfaces`. */
   bindInterface(uri: string): Promise<BoundInterface> {
-    return this.#joined(() => this.#sockets.interfaces.bind(uri));
+    return this.#joined(() => this.#sockets.interfaces.bind(uri), null);
   }
 
   get interfaces(): Interfaces {
@@ -406,9 +406,9 @@ export class QuicEndpoint implements ConnectionHost, SocketsOwner {
 
   // ---- inside ----
 
-  #joined<T>(bind: () => Promise<T>): Promise<T> {
+  #joined<T>(bind: () => Promise<T>, at: BindPlace | null): Promise<T> {
     if (!this.#shard.isShared) return bind();
-    return this.#shard.join((...datagram) => this.loop.receive(...datagram, this.#onHandedOver), bind);
+    return this.#shard.join((...datagram) => this.loop.receive(...datagram, this.#onHandedOver), bind, at);
   }
 
   /** Spares the client a Retry next time (RFC 9000 §8.1.3). */

@@ -45,6 +45,9 @@ export function environmentOf(options: {
   cryptoProvider?: CryptoProvider | undefined;
   address?: string | undefined;
   port?: number | undefined;
+  receiveBufferSize?: number | undefined;
+  sendBufferSize?: number | undefined;
+  reusePort?: boolean | undefined;
 }): Environment {
   const { environment, backend, socket, cryptoProvider } = options;
   if (backend !== undefined && !BACKENDS.includes(backend))
@@ -55,7 +58,7 @@ export function environmentOf(options: {
       backend,
       'cannot be chosen for an environment, which has its own sockets',
     );
-  for (const name of ['backend', 'address', 'port'] as const) {
+  for (const name of SOCKET_OPTION_NAMES) {
     if (socket !== undefined && options[name] !== undefined)
       throw invalidArgValue(name, options[name], 'cannot be chosen for a socket that is given');
   }
@@ -69,3 +72,13 @@ export function environmentOf(options: {
 }
 
 const BACKENDS: readonly Backend[] = ['auto', 'dgram', 'native'];
+
+/** What whoever makes a socket decides. */
+const SOCKET_OPTION_NAMES = [
+  'backend',
+  'address',
+  'port',
+  'receiveBufferSize',
+  'sendBufferSize',
+  'reusePort',
+] as const;

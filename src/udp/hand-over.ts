@@ -13,6 +13,8 @@ export interface HandOver {
    * Sockets that can share an address with those of the other shards. Default: the endpoint's own, bound with `reusePort`.
    */
   sockets?(factory: SocketFactory): SocketFactory;
+  /** Who is here, where that is known. */
+  readonly shards?: readonly number[];
   /**
    * From now on this shard (0 to 31) is here: `take` gets what others hand over to it, and owns the bytes. Rejects with
    * ERR_QUIC_SHARD_TAKEN if somebody has it.

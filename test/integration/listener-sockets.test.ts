@@ -62,6 +62,25 @@ test('L18 a listener serves on a dgram socket that was there already, and leaves
   socket.close();
 });
 
+test('L83 any other option of the system is set on a socket that is given, and stays as it is', async () => {
+  const socket = createSocket({
+    type: 'udp4',
+    reuseAddr: true,
+    recvBufferSize: 30_000,
+    sendBufferSize: 20_000,
+  });
+  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
+  socket.setTTL(7);
+  socket.setMulticastLoopback(false);
+  const sizes = () => [socket.getRecvBufferSize(), socket.getSendBufferSize()];
+  const before = sizes();
+  const listener = await listen({ ...SERVER, socket });
+  await works(listener);
+  assert.deepEqual(sizes(), before);
+  await listener.close();
+  socket.close();
+});
+
 test('L18 L84 a listener serves on a transport of its own kind, and leaves it open', async () => {
   const inner = await dgramSockets.bind({ address: { address: '127.0.0.1', port: 0, family: 4 } });
   let sent = 0;
@@ -103,7 +122,15 @@ test('L18 what cannot be served on is refused: unbound, a wildcard, no socket, a
     });
   await assert.rejects(listen({ ...SERVER, socket: {} as Socket }), { code: 'ERR_INVALID_ARG_TYPE' });
   const socket = await boundSocket('127.0.0.1');
-  for (const beside of [{ port: 1 }, { address: '127.0.0.1' }, { backend: 'dgram' as const }])
+  const chosen = [
+    { port: 1 },
+    { address: '127.0.0.1' },
+    { backend: 'dgram' as const },
+    { receiveBufferSize: 100_000 },
+    { sendBufferSize: 100_000 },
+    { reusePort: true },
+  ];
+  for (const beside of chosen)
     await assert.rejects(listen({ ...SERVER, socket, ...beside }), { code: 'ERR_INVALID_ARG_VALUE' });
   for (const each of [unbound, wildcard, socket]) each.close();
 });

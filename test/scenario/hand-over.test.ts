@@ -134,6 +134,27 @@ test('L80 a shard that is taken, a hand-over without a shard and one that is non
   await stage.close(a);
 });
 
+test('L80 port 0 is for the first alone: whoever shares its port has to name it, and is refused without a trace', async () => {
+  const stage = new Stage('hand-over port 0');
+  const free = { ...AT, port: 0 };
+  const { handOver } = stage;
+  const first = await echoListener(stage.server, free, { shard: 0, handOver });
+  const { port } = first;
+  const sharing = { shard: 1, handOver };
+  await assert.rejects(echoListener(stage.server, free, sharing), {
+    code: 'ERR_INVALID_ARG_VALUE',
+    message: /'port' must be the port of those who share it \(shard 0\); 0 would be .*Received 0/,
+  });
+  assert.deepEqual(handOver.shards, [0]);
+  assert.deepEqual([first.state, first.port, first.endpoint.addresses.length], ['started', port, 1]);
+  const second = await echoListener(stage.server, { ...AT, port }, sharing);
+  assert.equal(second.port, port);
+  // The first one asks for what it has.
+  await stage.clock.until(first.endpoint.bind());
+  assert.equal(first.port, port);
+  await stage.close(first, second);
+});
+
 test('L80 a datagram for a shard that nobody has is dropped and counted, and never answered', async () => {
   const stage = new Stage('hand-over to nobody');
   const a = await stage.listen(0);
