@@ -146,6 +146,11 @@ export class Transmitter {
 
   #writeParts(space: PacketNumberSpace): void {
     const builder = this.#builder;
+    // Mostly there is nothing but streams.
+    if (space.pending === PartBit.STREAM) {
+      this.#parts.streams.sender.write(builder);
+      return;
+    }
     for (const { bit, part } of ORDER) {
       if ((space.pending & bit) === 0) continue;
       part(this.#parts, space).write(builder);

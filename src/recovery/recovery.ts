@@ -73,6 +73,8 @@ export class Recovery {
   #peerCompletedAddressValidation: boolean;
   #antiAmplificationBlocked = false;
 
+  /** The three that follow are what they should be; a batch of packets changes them once. */
+  #isArmed = false;
   #deadline: number = Number.POSITIVE_INFINITY;
   #timerSpace = INITIAL;
   #timerIsLoss = false;
@@ -163,7 +165,7 @@ export class Recovery {
     }
     const overfull = open.sent.overfull;
     if (overfull) this.#losses.shed(open, now);
-    if (inFlight || overfull) this.#arm();
+    if (inFlight || overfull) this.#isArmed = false;
   }
 
   /** The open packet does not leave; its number is free again. */
@@ -221,7 +223,7 @@ export class Recovery {
     if (space === HANDSHAKE) this.#peerCompletedAddressValidation = true;
     // A client does not know that the server can send freely before that: its back-off goes on. RFC 9002 §6.2.1.
     if (this.#peerCompletedAddressValidation) this.ptoCount = 0;
-    this.#arm();
+    this.#isArmed = false;
     return true;
   }
 
@@ -242,12 +244,13 @@ export class Recovery {
 
   /** When `onTimeout` wants to be called; Infinity for never. */
   get deadline(): number {
+    if (!this.#isArmed) this.#arm();
     return this.#deadline;
   }
 
   /** Declares late packets lost, or owes probes to be sent. Does nothing before the deadline. RFC 9002 §A.9. */
   onTimeout(now: number): void {
-    if (now < this.#deadline) return;
+    if (now < this.deadline) return;
     this.#lastEvent = now;
     const state = this.#spaces[this.#timerSpace];
     if (this.#timerIsLoss) this.#losses.detect(state, now);
@@ -263,7 +266,7 @@ export class Recovery {
       this.counters.probeTimeouts++;
       this.#path.counters.probeTimeouts++;
     }
-    this.#arm();
+    this.#isArmed = false;
   }
 
   /** Ack-eliciting packets owed in the space; they do not ask the congestion window. RFC 9002 §7.5. */
@@ -301,27 +304,27 @@ export class Recovery {
     this.#path = path;
     // The silence was that of the other path.
     this.ptoCount = 0;
-    this.#arm();
+    this.#isArmed = false;
   }
 
   /** The client's anti-deadlock probe is a Handshake packet from now on. RFC 9002 §6.2.2.1. */
   setHandshakeKeysAvailable(): void {
     this.#handshakeKeys = true;
-    this.#arm();
+    this.#isArmed = false;
   }
 
   /** RFC 9001 §4.1.2: from now on 1-RTT packets have a probe timeout and max_ack_delay counts. */
   setHandshakeConfirmed(): void {
     this.#handshakeConfirmed = true;
     this.#peerCompletedAddressValidation = true;
-    this.#arm();
+    this.#isArmed = false;
   }
 
   /** While a server may send nothing, it needs no probe timeout. RFC 9002 §6.2.2.1. */
   setAntiAmplificationBlocked(blocked: boolean): void {
     if (blocked === this.#antiAmplificationBlocked) return;
     this.#antiAmplificationBlocked = blocked;
-    this.#arm();
+    this.#isArmed = false;
   }
 
   get antiAmplificationBlocked(): boolean {
@@ -336,7 +339,7 @@ export class Recovery {
     this.#forgetOutstanding(state, false);
     this.ptoCount = 0;
     this.#lastProbeTimeout = Number.NEGATIVE_INFINITY;
-    this.#arm();
+    this.#isArmed = false;
   }
 
   /**
@@ -345,7 +348,7 @@ export class Recovery {
    */
   withdrawOutstanding(space: number): void {
     this.#forgetOutstanding(this.#spaces[space], true);
-    this.#arm();
+    this.#isArmed = false;
   }
 
   /** A Retry came: the connection starts over, and packet numbers go on. RFC 9002 §6.3, RFC 9000 §17.2.5.3. */
@@ -355,7 +358,7 @@ export class Recovery {
     this.#path.resetCongestion();
     this.ptoCount = 0;
     this.#lastProbeTimeout = Number.NEGATIVE_INFINITY;
-    this.#arm();
+    this.#isArmed = false;
   }
 
   // --- acknowledgements ---
@@ -440,6 +443,7 @@ export class Recovery {
   // --- the timer: RFC 9002 §A.8 ---
 
   #arm(): void {
+    this.#isArmed = true;
     this.#deadline = Number.POSITIVE_INFINITY;
     this.#timerIsLoss = false;
     for (const state of this.#spaces) {

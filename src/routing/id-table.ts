@@ -17,6 +17,8 @@ export class IdTable<V> {
   readonly #keys: Uint8Array[] = [];
   readonly #values: (V | undefined)[] = [];
   #unused = -1;
+  /** The entry that was found last: datagrams of one connection come together, and a comparison is less than a hash. */
+  #last = -1;
 
   constructor(random: RandomSource) {
     this.#seed0 = random.integer(2 ** 32) | 0;
@@ -29,8 +31,9 @@ export class IdTable<V> {
 
   /** The value for `bytes[start, start + length)`. */
   get(bytes: Uint8Array, start = 0, length: number = bytes.length): V | undefined {
-    const at = this.#find(bytes, start, length, hash(bytes, start, length, this.#seed0, this.#seed1));
-    return at < 0 ? undefined : this.#values[at];
+    if (this.#last >= 0 && this.#isAt(this.#last, bytes, start, length)) return this.#values[this.#last];
+    this.#last = this.#find(bytes, start, length, hash(bytes, start, length, this.#seed0, this.#seed1));
+    return this.#last < 0 ? undefined : this.#values[this.#last];
   }
 
   /** Adds or replaces. The key is kept: nobody may change it any more. */
@@ -61,6 +64,7 @@ export class IdTable<V> {
       while (this.#next[before] !== found) before = this.#next[before];
       this.#next[before] = this.#next[found];
     }
+    this.#last = -1;
     this.#keys[found] = NO_KEY;
     this.#values[found] = undefined;
     this.#next[found] = this.#unused;
@@ -71,14 +75,17 @@ export class IdTable<V> {
 
   #find(bytes: Uint8Array, start: number, length: number, code: number): number {
     for (let at = this.#heads[code & (this.#heads.length - 1)]; at >= 0; at = this.#next[at]) {
-      if (this.#hashes[at] !== code) continue;
-      const key = this.#keys[at];
-      if (key.length !== length) continue;
-      let difference = 0;
-      for (let i = 0; i < length; i++) difference |= key[i] ^ bytes[start + i];
-      if (difference === 0) return at;
+      if (this.#hashes[at] === code && this.#isAt(at, bytes, start, length)) return at;
     }
     return -1;
+  }
+
+  #isAt(at: number, bytes: Uint8Array, start: number, length: number): boolean {
+    const key = this.#keys[at];
+    if (key.length !== length) return false;
+    let difference = 0;
+    for (let i = 0; i < length; i++) difference |= key[i] ^ bytes[start + i];
+    return difference === 0;
   }
 
   /** A place for one more entry. */

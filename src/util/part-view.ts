@@ -20,3 +20,18 @@ export class PartView {
     return this.#view;
   }
 }
+
+/** The same for datagrams that lie one after the other in large buffers, which are filled again and again. */
+export class PartViews {
+  readonly #views: PartView[] = Array.from({ length: PLACES }, () => new PartView());
+
+  /** `buf[start, end)`. */
+  of(buf: Uint8Array, start: number, end: number): Uint8Array {
+    return this.#views[(buf.byteOffset >>> PLACE_BITS) & (PLACES - 1)].of(buf, start, end);
+  }
+}
+
+/** A power of two. */
+const PLACES = 512;
+/** Datagrams of a transfer are longer than a place of 1 KiB: each has its own. */
+const PLACE_BITS = 10;

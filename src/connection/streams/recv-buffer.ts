@@ -2,7 +2,7 @@
 // Bytes are copied into blocks at fixed places of the stream, so that a piece costs its bytes and two numbers,
 // however it was cut (RFC 9000 §21.7). What overlaps keeps what came first. Knows no limits and no states.
 
-import { PartView } from '../../util/part-view.ts';
+import { PartViews } from '../../util/part-view.ts';
 import { RangeSet } from '../../util/range-set.ts';
 import { BLOCK_SIZES, type BlockPool } from './block-pool.ts';
 import { firstEndingAfter } from './ranges.ts';
@@ -184,8 +184,8 @@ export class RecvBuffer {
   }
 }
 
-/** One for all streams: packets of a transfer mostly lie alike. */
-const SOURCE = new PartView();
+/** For all streams: packets of a transfer mostly lie alike. */
+const SOURCE = new PartViews();
 
 const [SMALL, MIDDLE, LARGE] = BLOCK_SIZES;
 

@@ -21,6 +21,8 @@ describe('the table of ids', () => {
             model.set(toHex(key), value);
           } else assert.equal(table.delete(key), model.delete(toHex(key)));
           assert.equal(table.size, model.size);
+          // What was found last is found again, as long as it is there.
+          assert.equal(table.get(key), model.get(toHex(key)));
         }
         for (const key of keys) assert.equal(table.get(key), model.get(toHex(key)));
       }),
