@@ -171,6 +171,7 @@ export interface ServerAnswer {
 
 /** Makes connection ids and the reset tokens that go with them. */
 export interface ConnectionIdSource {
+  /** An id as long as the connection's first one: packets with short headers do not tell its length (RFC 9000 §17.3.1). */
   next(): { connectionId: Uint8Array; resetToken: Uint8Array };
 }
 
