@@ -129,6 +129,7 @@ export class QuicListener {
       this.endpoint.setAcceptor(this.#acceptor());
     } catch (error) {
       if (!this.endpoint.isClosed) await this.#release();
+      if (this.state === 'closed') throw this.#finished();
       if (this.state === 'starting') state.to(before);
       throw error;
     }

@@ -465,6 +465,17 @@ test('L8 close ends as soon as the last connection is gone, and when its signal 
   assert.throws(() => stage.listener().close({ drain: -1 }), { code: 'ERR_OUT_OF_RANGE' });
 });
 
+test('L2 L8 a start that close overtakes hears "finished", and leaves nothing bound', async () => {
+  const stage = new ListenerStage();
+  const listener = stage.listener();
+  const starting = assert.rejects(listener.start(), { code: FINISHED });
+  await stage.until(listener.close());
+  await stage.until(starting);
+  assert.equal(listener.state, 'closed');
+  const at = { address: ListenerStage.SERVER, port: 4433, family: 4 } as const;
+  assert.equal(stage.server.hasReceiver(at), false);
+});
+
 test('L8 destroy ends everything now, with its error for all who wait', async () => {
   const stage = new ListenerStage();
   const listener = await stage.started();
