@@ -12,13 +12,14 @@ import type { SocketAddress } from '../util/address.ts';
 import { Ring } from '../util/ring.ts';
 import { ConnectionFacts } from './connection-facts.ts';
 import { DatagramChannel } from './datagrams.ts';
-import { abortable, type Deferred, defer } from './deferred.ts';
+import { type Deferred, defer } from './deferred.ts';
 import type { ConnectionOwner, DrivenConnection } from './driven-connection.ts';
 import { type MigrateOptions, Migrations } from './migrations.ts';
 import type { QuicPath } from './path.ts';
 import type { HandshakeQuestions } from './questions.ts';
 import { QuicStream, type StreamHost } from './stream.ts';
 import type { OpenOptions, WaitOptions } from './stream-options.ts';
+import { Waiters } from './waiters.ts';
 
 /** What the handshake agreed on. */
 export interface ConnectionInfo {
@@ -54,8 +55,8 @@ export class QuicConnection extends ConnectionFacts implements ConnectionOwner, 
   readonly #closed: Deferred<CloseInfo> = defer();
   readonly #streams: Set<QuicStream> = new Set();
   readonly #incoming: Record<Direction, Ring<QuicStream>> = { bidi: new Ring(), uni: new Ring() };
-  readonly #acceptors: Record<Direction, Ring<Deferred<QuicStream>>> = { bidi: new Ring(), uni: new Ring() };
-  readonly #openers: Record<Direction, Ring<Deferred<QuicStream>>> = { bidi: new Ring(), uni: new Ring() };
+  readonly #acceptors: Record<Direction, Waiters<QuicStream>> = { bidi: new Waiters(), uni: new Waiters() };
+  readonly #openers: Record<Direction, Waiters<QuicStream>> = { bidi: new Waiters(), uni: new Waiters() };
   readonly #datagrams: DatagramChannel;
   readonly #migrations: Migrations;
   /** Streams of both directions in order of arrival, while somebody iterates. */
@@ -357,7 +358,7 @@ export class QuicConnection extends ConnectionFacts implements ConnectionOwner, 
       const isReady = this.isOpen || this.core.earlyData.canSend;
       return Promise.reject(quicError(isReady ? 'ERR_QUIC_STREAM_LIMIT' : 'ERR_QUIC_INVALID_STATE'));
     }
-    return this.#wait(this.#openers[direction], options);
+    return this.#openers[direction].wait(options.signal);
   }
 
   #tryOpen(direction: Direction): QuicStream | null {
@@ -373,15 +374,10 @@ export class QuicConnection extends ConnectionFacts implements ConnectionOwner, 
   #retryOpeners(): void {
     for (const direction of DIRECTIONS) {
       const waiting = this.#openers[direction];
-      for (let next = waiting.peek(); next !== undefined; next = waiting.peek()) {
-        if (isGivenUp(next)) {
-          waiting.shift();
-          continue;
-        }
+      while (waiting.length > 0) {
         const stream = this.#tryOpen(direction);
         if (stream === null) break;
-        waiting.shift();
-        next.resolve(stream);
+        waiting.give(stream);
       }
     }
   }
@@ -390,25 +386,14 @@ export class QuicConnection extends ConnectionFacts implements ConnectionOwner, 
     const stream = this.#incoming[direction].shift();
     if (stream !== undefined) return Promise.resolve(stream);
     if (this.#error !== null) return Promise.reject(this.#error);
-    return this.#wait(this.#acceptors[direction], options);
+    return this.#acceptors[direction].wait(options.signal);
   }
 
   #arrive(direction: Direction, stream: QuicStream): void {
     if (!this.isOpen) this.#active.resolve(this.#info());
-    const waiting = this.#acceptors[direction];
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-      if (isGivenUp(next)) continue;
-      next.resolve(stream);
-      return;
-    }
+    if (this.#acceptors[direction].give(stream)) return;
     this.#incoming[direction].push(stream);
     this.#iterators.shift()?.resolve();
-  }
-
-  #wait(queue: Ring<Deferred<QuicStream>>, options: WaitOptions): Promise<QuicStream> {
-    const waiting = defer<QuicStream>();
-    queue.push(waiting);
-    return abortable(waiting, options.signal, () => GIVEN_UP.add(waiting));
   }
 
   #make(id: number, isLocal: boolean): QuicStream {
@@ -437,10 +422,8 @@ export class QuicConnection extends ConnectionFacts implements ConnectionOwner, 
     this.#datagrams.end(this.#error);
     this.#migrations.end(this.#error);
     for (const direction of DIRECTIONS) {
-      for (const waiting of this.#acceptors[direction]) waiting.reject(this.#error);
-      for (const waiting of this.#openers[direction]) waiting.reject(this.#error);
-      this.#acceptors[direction].clear();
-      this.#openers[direction].clear();
+      this.#acceptors[direction].rejectAll(this.#error);
+      this.#openers[direction].rejectAll(this.#error);
     }
     for (const stream of this.#streams) stream.onConnectionClosed(this.#error);
     this.#streams.clear();
@@ -450,13 +433,7 @@ export class QuicConnection extends ConnectionFacts implements ConnectionOwner, 
 
 type Direction = 'bidi' | 'uni';
 
-function isGivenUp(waiting: object): boolean {
-  return GIVEN_UP.has(waiting);
-}
-
 const DIRECTIONS: readonly Direction[] = ['bidi', 'uni'];
 /** ECONNREFUSED this often means that nobody is there. */
 const REFUSALS_BELIEVED = 2;
-/** Waits whose signal fired: they are passed over when their turn comes. */
-const GIVEN_UP = new WeakSet<object>();
 const NOTICE = new StreamNotice();

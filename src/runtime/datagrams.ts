@@ -4,9 +4,8 @@
 import type { ConnectionCore } from '../connection/connection.ts';
 import type { DatagramFate } from '../connection/datagrams.ts';
 import { invalidArgType, type QuicError, quicError } from '../errors.ts';
-import { Ring } from '../util/ring.ts';
-import { abortable, type Deferred, defer } from './deferred.ts';
 import type { WaitOptions } from './stream-options.ts';
+import { Waiters } from './waiters.ts';
 
 export class DatagramChannel implements AsyncIterable<Uint8Array> {
   readonly #core: ConnectionCore;
@@ -15,8 +14,7 @@ export class DatagramChannel implements AsyncIterable<Uint8Array> {
   readonly #wantSend: () => void;
   /** Who waits to hear of a datagram, by its id. */
   readonly #fates: Map<number, (fate: DatagramFate) => void> = new Map();
-  readonly #receivers: Ring<Deferred<Uint8Array | null>> = new Ring();
-  readonly #givenUp: WeakSet<object> = new WeakSet();
+  readonly #receivers: Waiters<Uint8Array | null> = new Waiters();
   #error: QuicError | null = null;
 
   constructor(core: ConnectionCore, closed: Promise<unknown>, wantSend: () => void) {
@@ -72,16 +70,13 @@ export class DatagramChannel implements AsyncIterable<Uint8Array> {
       this.#fates.delete(id);
     }
     const receivers = this.#receivers;
-    while (receivers.length > 0 && datagrams.receiveQueueLength > 0) {
-      const next = receivers.shift() as Deferred<Uint8Array | null>;
-      if (!this.#givenUp.has(next)) next.resolve(datagrams.receive());
-    }
+    while (receivers.length > 0 && datagrams.receiveQueueLength > 0) receivers.give(datagrams.receive());
   }
 
   /** The handshake is complete: who waits for what cannot come is told. */
   onEstablished(): void {
     if (this.#core.transport.maxDatagramFrameSize > 0) return;
-    for (const next of this.#drain()) next.reject(disabled());
+    this.#receivers.rejectAll(disabled());
   }
 
   /** Nothing will come any more. What was sent and not acknowledged counts as lost. */
@@ -92,7 +87,7 @@ export class DatagramChannel implements AsyncIterable<Uint8Array> {
       resolve(this.#core.datagrams.isQueued(id) ? 'abandoned' : 'lost');
     }
     this.#fates.clear();
-    for (const next of this.#drain()) next.resolve(null);
+    while (this.#receivers.give(null));
   }
 
   // ---- inside ----
@@ -103,13 +98,7 @@ export class DatagramChannel implements AsyncIterable<Uint8Array> {
     if (bytes !== null || this.#error !== null) return Promise.resolve(bytes);
     const isEstablished = this.#core.state.value === 'established';
     if (isEstablished && this.#core.transport.maxDatagramFrameSize === 0) return Promise.reject(disabled());
-    const waiting = defer<Uint8Array | null>();
-    this.#receivers.push(waiting);
-    return abortable(waiting, options.signal, () => this.#givenUp.add(waiting));
-  }
-
-  *#drain(): Generator<Deferred<Uint8Array | null>> {
-    for (let next = this.#receivers.shift(); next !== undefined; next = this.#receivers.shift()) yield next;
+    return this.#receivers.wait(options.signal);
   }
 
   #unsupported(): QuicError {
