@@ -6,7 +6,7 @@ export class Incomplete extends Error {}
 /**
  * The messages that come on a stream, until it ends. Throws Incomplete.
  *
- * @param {import('node:stream').Duplex} stream
+ * @param {AsyncIterable<Uint8Array>} stream
  */
 export async function* messagesOf(stream) {
   let rest = Buffer.alloc(0);

@@ -8,12 +8,16 @@ import { answer, hasTcpKeepalive } from './zone.js';
 
 /** RFC 9250 §4.3. */
 const DOQ_PROTOCOL_ERROR = 0x2;
+const DOQ_REQUEST_CANCELLED = 0x3;
 
 /** Time that a TCP or TLS connection may be idle, ms (RFC 7766 §6.2.3). QUIC has its own. */
 const IDLE_TIME = 10_000;
 
 const group = new ListenGroup({
-  connected: ({ kind }) => ({ handler: { run: kind === 'quic' ? runQuery : runConnection } }),
+  connected: ({ kind }) =>
+    kind === 'quic'
+      ? { mode: 'connection', handler: { runConnection: runQueries } }
+      : { handler: { run: runConnection } },
 });
 
 await start(group, {
@@ -36,8 +40,17 @@ async function runConnection(stream, { info }) {
   }
 }
 
-/** QUIC: one query on each stream, with the id 0, its end marked by the end of the stream (RFC 9250 §4.2). */
-async function runQuery(stream, { connection }) {
+/** QUIC: queries on streams that go both ways; one that goes one way is a fault (RFC 9250 §4.3.3). */
+async function runQueries(connection) {
+  for await (const stream of connection.incomingStreams()) {
+    if (stream.direction === 'uni') await fail(connection, 'unidirectional stream');
+    // A client that gives up its query is not answered (RFC 9250 §4.3.1).
+    else runQuery(stream, connection).catch(() => stream.reset(DOQ_REQUEST_CANCELLED));
+  }
+}
+
+/** One query on each stream, with the id 0, its end marked by the end of the stream (RFC 9250 §4.2). */
+async function runQuery(stream, connection) {
   const queries = [];
   try {
     for await (const message of messagesOf(stream)) {
@@ -52,10 +65,11 @@ async function runQuery(stream, { connection }) {
   const isFine =
     queries.length === 1 && query.length >= 2 && query.readUInt16BE() === 0 && !hasTcpKeepalive(query);
   const response = isFine ? answer(query, { pads: true }) : null;
-  if (response === null) {
-    // Fatal for the whole connection (RFC 9250 §4.3.3).
-    await connection.close({ code: DOQ_PROTOCOL_ERROR, reason: 'malformed query' });
-    return;
-  }
-  stream.end(framed(response));
+  if (response === null) return await fail(connection, 'malformed query');
+  await stream.end(framed(response));
+}
+
+/** Fatal for the whole connection (RFC 9250 §4.3.3). */
+function fail(connection, reason) {
+  return connection.close({ code: DOQ_PROTOCOL_ERROR, reason });
 }

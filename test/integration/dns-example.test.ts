@@ -54,6 +54,16 @@ for (const [what, bytes] of Object.entries(VIOLATIONS)) {
   });
 }
 
+test('RFC 9250 §4.3.3 a stream in one direction ends the connection with DOQ_PROTOCOL_ERROR', async () => {
+  const bystander = await doq();
+  const connection = await doq();
+  const stream = await connection.createUnidirectionalStream();
+  stream.end(framed(QUERY)).catch(() => {});
+  await assert.rejects(connection.closed, { errorCode: DOQ_PROTOCOL_ERROR, remote: true });
+  assert.equal(rcodeOf(await ask(bystander, framed(QUERY))), 0);
+  await bystander.close();
+});
+
 test('RFC 9250 §4.3.2 a query that cannot be read gets FORMERR on its stream, and the connection goes on', async () => {
   const connection = await doq();
   const broken: [Buffer, number][] = [
