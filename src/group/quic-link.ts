@@ -1,6 +1,5 @@
 // A QUIC connection as a connection of a group: the bidirectional streams of its client are its streams.
 
-import { quicError } from '../errors.ts';
 import type { QuicConnection } from '../runtime/connection.ts';
 import { toDuplex } from '../runtime/duplex.ts';
 import type { QuicStream } from '../runtime/stream.ts';
@@ -67,10 +66,6 @@ export class QuicLink implements Link {
     const duplex = toDuplex(stream);
     duplex.on('error', () => {});
     this.#open.add(stream);
-    // A Duplex that nobody reads or writes does not hear of the end of its connection.
-    void this.closed.then((error) => {
-      if (!duplex.destroyed) duplex.destroy(error ?? quicError('ERR_QUIC_CLOSED_LOCALLY'));
-    });
     const gone = (): void => {
       this.#open.delete(stream);
       if (this.#isDraining) this.#closeIfIdle();

@@ -12,6 +12,7 @@ export function toDuplex(stream: QuicStream): Duplex {
   if (stream.isReadable) stream.claim('read', 'duplex');
   if (stream.isWritable) stream.claim('write', 'duplex');
   let isReading = false;
+  let isWhole = false;
   const duplex = new Duplex({
     allowHalfOpen: true,
     read() {
@@ -37,11 +38,17 @@ export function toDuplex(stream: QuicStream): Duplex {
     },
   });
   if (!stream.isWritable) duplex.end();
+  // Heard of here too, since perhaps nobody reads or writes. What has come to its end can still be read.
+  stream.onLost = (error) => {
+    if (isWhole && !duplex.readableEnded) duplex.once('end', () => duplex.destroy(error));
+    else duplex.destroy(error);
+  };
 
   async function pump(target: Duplex): Promise<void> {
     try {
       for (;;) {
         const chunk = await stream.pull({});
+        isWhole = chunk === null;
         const wantsMore = target.push(
           chunk === null ? null : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength),
         );

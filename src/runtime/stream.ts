@@ -53,6 +53,8 @@ export class QuicStream {
   readonly early: boolean;
   /** Called at the deadline, unless its action is `'reset'`. */
   onDeadline: ((isReset: boolean) => void) | null = null;
+  /** For adapters: the peer reset what it sends, the deadline did, or the connection is over. */
+  onLost: ((error: QuicError) => void) | null = null;
   #deadlineAction: DeadlineAction = 'both';
   #deadlineCode: number | bigint = DEADLINE_ERROR_CODE;
   readonly #host: StreamHost;
@@ -344,14 +346,14 @@ export class QuicStream {
   onNotice(flags: number, resetCode: number | bigint, stopCode: number | bigint): void {
     const streamId = this.id;
     if (flags & NoticeBit.RESET) {
-      this.#failRead(
-        quicError('ERR_QUIC_STREAM_RESET', {
-          errorCode: resetCode,
-          type: 'application',
-          remote: true,
-          streamId,
-        }),
-      );
+      const error = quicError('ERR_QUIC_STREAM_RESET', {
+        errorCode: resetCode,
+        type: 'application',
+        remote: true,
+        streamId,
+      });
+      this.#failRead(error);
+      this.onLost?.(error);
     }
     if (flags & NoticeBit.STOPPED) {
       this.#failWrites(
@@ -384,6 +386,7 @@ export class QuicStream {
       });
       this.#failRead(error);
       if (!this.#acked) this.#failWrites(error);
+      this.onLost?.(error);
     }
     if (this.#deadlineAction !== 'reset') this.onDeadline?.(isReset);
   }
@@ -392,8 +395,10 @@ export class QuicStream {
   onConnectionClosed(error: QuicError): void {
     this.#failRead(error);
     if (!this.#acked) this.#failWrites(error);
+    const wasOver = this.#isOver;
     this.#isOver = true;
     this.#closed?.reject(error);
+    if (!wasOver) this.onLost?.(error);
   }
 
   // ---- inside ----

@@ -290,3 +290,46 @@ test('L5 connections are accepted in order, each by one of those who wait', asyn
     await Promise.all(clients.map((each) => each.close()));
   });
 });
+
+test('C53 a Duplex hears that its stream is reset or its connection lost, though nobody reads or writes', async () => {
+  await withPair(async ({ client, server }) => {
+    const opened = await Promise.all([
+      client.createBidirectionalStream(),
+      client.createBidirectionalStream(),
+    ]);
+    for (const stream of opened) await stream.write(Buffer.from('x'));
+    const [reset, lost] = [
+      toDuplex(await server.acceptBidirectionalStream()),
+      toDuplex(await server.acceptBidirectionalStream()),
+    ];
+    const isReset = once(reset, 'error');
+    opened[0]?.reset(7);
+    const [error] = await isReset;
+    assert.deepEqual([error.code, error.errorCode], ['ERR_QUIC_STREAM_RESET', 7n]);
+    assert.equal(lost.destroyed, false);
+    const isLost = once(lost, 'error');
+    await client.close({ code: 3 });
+    assert.equal((await isLost)[0].errorCode, 3n);
+  });
+});
+
+test('C53 a Duplex whose data has come to its end can be read though the connection is over', async () => {
+  await withPair(async ({ client, server }) => {
+    const stream = await client.createBidirectionalStream();
+    stream.end(Buffer.from('all of it')).catch(() => {});
+    const duplex = toDuplex(await server.acceptBidirectionalStream());
+    // Fetches what there is, and gives it to nobody yet.
+    duplex.read(0);
+    await once(duplex, 'readable');
+    await new Promise((resolve) => setImmediate(resolve));
+    await client.close();
+    await server.closed;
+    const failed = once(duplex, 'error');
+    let all = '';
+    duplex.on('data', (chunk) => {
+      all += chunk;
+    });
+    assert.equal((await failed)[0].type, 'application');
+    assert.equal(all, 'all of it');
+  });
+});
