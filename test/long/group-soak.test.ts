@@ -19,6 +19,9 @@ const VIRTUAL_MINUTES = Number(process.env.QUAYSIDE_SOAK_VIRTUAL ?? 60);
 const REAL_MINUTES = Number(process.env.QUAYSIDE_SOAK_REAL ?? 10);
 /** Vanished clients are gone after this, ms. */
 const IDLE_TIMEOUT = 3000;
+/** Handshakes are what virtual time costs: some each second, so that an hour of it is over in minutes. */
+const VIRTUAL_PACE = 300;
+const REAL_PACE = 60;
 
 test(`G32 ${VIRTUAL_MINUTES} minutes of virtual time: QUIC listeners come and go`, async (t) => {
   const network = new VirtualNetwork({ seed: SEED, link: { delay: 10 } });
@@ -29,6 +32,7 @@ test(`G32 ${VIRTUAL_MINUTES} minutes of virtual time: QUIC listeners come and go
     {
       kinds: ['quic'],
       random,
+      pace: VIRTUAL_PACE,
       options: { environment: environmentOf(server) },
       target: (kind) => ({ ...targetOf(kind, IDLE_TIMEOUT), address: '10.0.0.1' }) as never,
       client: (kind, address) => clientOf(kind, address, { environment: environmentOf(client) }),
@@ -56,6 +60,7 @@ test(`G32 G37 ${REAL_MINUTES} minutes on real sockets: listeners of four kinds c
     {
       kinds: KINDS,
       random,
+      pace: REAL_PACE,
       options: {},
       target: (kind) => targetOf(kind, IDLE_TIMEOUT),
       client: (kind, address) => clientOf(kind, address),

@@ -20,6 +20,8 @@ import { echo, talk } from './group-stage.ts';
 export interface ChaosWorld {
   readonly kinds: readonly ListenerKind[];
   readonly random: RandomSource;
+  /** Longest time between two steps, ms. */
+  readonly pace: number;
   readonly options: GroupOptions;
   target(kind: ListenerKind): ListenerTarget;
   client(kind: ListenerKind, address: GroupAddress): Promise<TestClient>;
@@ -93,7 +95,7 @@ export async function chaos(world: ChaosWorld, duration: number): Promise<ChaosR
       roll -= weight;
     }
     check();
-    await world.pause(random.integer(60));
+    await world.pause(random.integer(world.pace));
     check();
   }
   await group.shutdown({ drain: 200 });
