@@ -131,10 +131,15 @@ export class GroupConnection<LId, Data> {
     }
   }
 
-  /** Whether a handler failed with what its connection or stream failed with: then it did nothing wrong. */
+  /**
+   * Whether a handler failed with what its connection or stream failed with, or with a code for its client: then it did
+   * nothing wrong.
+   */
   #isEnd(error: unknown): boolean {
     const { signal } = this.killSwitch;
-    return error instanceof QuicError || (signal.aborted && error === signal.reason);
+    if (signal.aborted && error === signal.reason) return true;
+    if (!(error instanceof QuicError)) return false;
+    return error.type === 'application' || error === this.link.connection?.error;
   }
 
   #context(of: Parameters<RunStream>[1]): ConnectionContext<LId, Data> {

@@ -53,8 +53,8 @@ export interface ConnectionHandler<LId = unknown, Data = undefined> {
    * Gets a TCP, TLS or Unix socket, or a bidirectional stream that a QUIC client opened, once each. The stream is a Duplex
    * that can be half closed on every kind: iterating, to the end or not, destroys nothing. It has a listener for 'error'.
    *
-   * It is over, if `run` gives a promise, when that is fulfilled: the writable side is ended, the client gets the time to
-   * take what is on its way, and the stream is freed. Otherwise it is over when the stream is closed. A throw or rejection
+   * It is over, if `run` gives a promise, when that is fulfilled: the writable side is ended, the client takes what was
+   * written as fast as it can, gets some seconds to end its side, and the stream is freed. Otherwise it is over when the stream is closed. A throw or rejection
    * destroys the stream with the error; a `QuicError` of type 'application' lends its code to a QUIC stream.
    */
   run?(stream: Duplex, context: ConnectionContext<LId, Data>): void | Promise<void>;

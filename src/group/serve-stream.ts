@@ -4,7 +4,7 @@
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../util/clock.ts';
 
-/** Time for a client to end its side, and to take what is on its way, after the handler is done, ms. */
+/** Time for a client to end its side after the handler is done and all that it wrote has been taken, ms. */
 export const LINGER_TIME = 5000;
 
 /**
@@ -41,15 +41,17 @@ export function closeOf(stream: Duplex): Promise<void> {
 
 /**
  * Ends the writable side, drops what still comes, and frees the stream when the client has ended too. A socket closed with
- * unread data in it would send a reset, which can take from the client what was written last.
+ * unread data in it would send a reset, which can take from the client what was written last. A client that reads slowly
+ * gets everything, as if the handler had written it piece by piece: only then its time begins.
  */
 function finish(stream: Duplex, clock: Clock): void {
   if (stream.closed) return;
   const timer = clock.createTimer(() => stream.destroy());
   timer.unref();
-  timer.set(clock.now() + LINGER_TIME);
   const free = (): void => {
-    if (stream.readableEnded && stream.writableFinished) stream.destroy();
+    if (!stream.writableFinished) return;
+    if (stream.readableEnded) stream.destroy();
+    else timer.set(clock.now() + LINGER_TIME);
   };
   stream.once('close', () => timer.clear());
   stream.once('end', free);

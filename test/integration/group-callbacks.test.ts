@@ -130,6 +130,33 @@ test('G14 a callback that throws or rejects is reported and ends its own connect
   }
 });
 
+test('G14 an error of the library that a callback runs into is reported as any other', async (t) => {
+  for (const kind of KINDS) {
+    const errors: string[] = [];
+    let what = '';
+    const bindNothing = async (during: string) => {
+      if (what === during) await group.bindListener('nothing');
+    };
+    const group = makeGroup(t, {
+      connected: async () => {
+        await bindNothing('connected');
+        return { handler: { run: () => bindNothing('run') } };
+      },
+      disconnected: () => bindNothing('disconnected'),
+      errored: (error, { during }) => void errors.push(`${(error as QuicError).code} ${during}`),
+    });
+    const address = await listenOn(group, kind);
+    for (what of ['connected', 'run', 'disconnected']) {
+      const client = await clientOf(kind, address);
+      client.stream.write('x');
+      await lost(client.stream);
+      await client.close();
+      await until(() => group.connections().length === 0);
+      assert.deepEqual(errors.splice(0), [`ERR_QUIC_LISTENER_NOT_FOUND ${what}`]);
+    }
+  }
+});
+
 test('G14 a listener whose bound throws is stopped, and what throws elsewhere is reported', async (t) => {
   const errors: string[] = [];
   const group = makeGroup(t, {

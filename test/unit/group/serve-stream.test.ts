@@ -49,6 +49,30 @@ test('G15 a client that never ends is given up after a while', async () => {
   await served;
 });
 
+test('G15 a client that reads slowly gets all that was written, however long it takes', async () => {
+  const clock = new VirtualClock();
+  let take: () => void = () => {};
+  const stream = new Duplex({
+    allowHalfOpen: true,
+    read() {},
+    write(_chunk, _encoding, done) {
+      take = done;
+    },
+  });
+  const served = serveStream(stream, async () => void stream.end('much'), clock);
+  await turn();
+  await clock.runAsync(clock.now() + 100 * LINGER_TIME);
+  assert.equal(stream.destroyed, false);
+  take();
+  await turn();
+  // Then its time to end its side begins.
+  await clock.runAsync(clock.now() + LINGER_TIME - 1);
+  assert.deepEqual([stream.writableFinished, stream.destroyed], [true, false]);
+  await clock.runAsync(clock.now() + 1);
+  await served;
+  assert.equal(stream.errored, null);
+});
+
 test('G14 G15 what a handler throws destroys the stream and is told, unless the stream failed with it', async () => {
   const clock = new VirtualClock();
   const own = new Error('own');
