@@ -51,6 +51,8 @@ export class GroupListener<LId, Data> implements MemberHost {
   #binding: Promise<unknown> = Promise.resolve();
   #ending: Promise<void> | null = null;
   #seats = 0;
+  /** Those that were faster than the end of the bind: nobody is connected before `bound` was told. */
+  #early: Link[] = [];
   #isGone = false;
 
   /** Reads what the target names, such as certificates; throws what is wrong with it. */
@@ -127,7 +129,8 @@ export class GroupListener<LId, Data> implements MemberHost {
   onLink(link: Link): void {
     // Its handshake took longer than the listener lived.
     if (this.#ending !== null) link.destroy();
-    else this.#host.onLink(this, link);
+    else if (this.#state === 'bound') this.#host.onLink(this, link);
+    else this.#early.push(link);
   }
 
   onAcceptError(error: Error): void {
@@ -167,6 +170,7 @@ export class GroupListener<LId, Data> implements MemberHost {
     if (this.#ended.signal.aborted) throw quicError('ERR_QUIC_LISTENER_FINISHED');
     this.#state = 'bound';
     this.#host.onBound(this, this.address);
+    for (const link of this.#early.splice(0)) this.onLink(link);
     return this.address;
   }
 
@@ -189,6 +193,7 @@ export class GroupListener<LId, Data> implements MemberHost {
     const wasIdle = this.#state === 'idle';
     const wasBound = this.#state === 'bound';
     this.#state = 'stopping';
+    for (const link of this.#early.splice(0)) link.destroy();
     this.#ended.abort();
     // A listener that never bound, or whose bind failed, is gone at once.
     if (wasIdle) this.#gone();

@@ -109,7 +109,9 @@ export class ListenGroup<LId = unknown, Data = undefined> extends EventEmitter<G
     first: ListenerSpecification<LId> | string | symbol,
     second?: (...values: never[]) => void,
   ): Promise<GroupAddress | null> | this {
-    if (typeof first !== 'object') return super.addListener(first as never, second as never);
+    if (typeof first === 'string' || typeof first === 'symbol') {
+      return super.addListener(first as never, second as never);
+    }
     return this.#add(first);
   }
 

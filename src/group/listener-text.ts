@@ -1,6 +1,6 @@
 // Listeners as text, for configuration files and command lines. Reads text into targets; knows nothing of sockets.
 
-import { type QuicError, quicError } from '../errors.ts';
+import { invalidArgType, type QuicError, quicError } from '../errors.ts';
 import { parseAddress } from '../util/address.ts';
 import type { ListenerTarget } from './specification.ts';
 
@@ -17,6 +17,7 @@ import type { ListenerTarget } from './specification.ts';
  * percent-decoded. Throws ERR_QUIC_LISTENER_SPECIFICATION, which says what is wrong and what is allowed.
  */
 export function parseListener(text: string): ListenerTarget {
+  if (typeof text !== 'string') throw invalidArgType('text', 'of type string', text);
   const match = /^(tcp|tls|quic|unix):(?:\/\/)?([^?]*)(?:\?(.*))?$/s.exec(text);
   if (match === null) {
     const forms =

@@ -2,6 +2,7 @@
 // the first stream that comes in 0-RTT.
 
 import { quicError } from '../errors.ts';
+import type { IncomingConnection } from '../listener/incoming-connection.ts';
 import { QuicListener } from '../listener/listener.ts';
 import type { QuicConnection } from '../runtime/connection.ts';
 import { isUnspecified, socketAddress } from '../util/address.ts';
@@ -23,7 +24,12 @@ export class QuicMember implements Member {
     this.#host = host;
     this.#target = target;
     const shared = isSomebody(options) ? {} : sharedIdentities(host.servers);
-    this.#listener = new QuicListener({ ...options, ...shared, environment: host.environment });
+    this.#listener = new QuicListener({
+      ...options,
+      ...shared,
+      onIncoming: (incoming) => this.#onIncoming(incoming),
+      environment: host.environment,
+    });
   }
 
   async bind(): Promise<GroupAddress> {
@@ -45,6 +51,15 @@ export class QuicMember implements Member {
   /** What is behind it. */
   get listener(): QuicListener {
     return this.#listener;
+  }
+
+  /** Where there is no room a client is refused before its handshake costs anything; else the target may decide. */
+  #onIncoming(incoming: IncomingConnection): unknown {
+    const leave = this.#host.admit();
+    if (leave === null) return incoming.refuse();
+    // Its seat is taken when it is delivered: until then its address may be a lie.
+    leave();
+    return this.#target.onIncoming?.(incoming);
   }
 
   /** As it was asked for, with the real port: a wildcard may be many sockets. */

@@ -119,6 +119,11 @@ function checkTarget(target: ListenerTarget): void {
       integer('mode', target.mode, 0, 0o777, 0);
       return;
     case 'quic':
+      for (const name of THE_GROUPS_OWN) {
+        if (Object.hasOwn(target, name)) {
+          throw invalidArgValue(`listener.${name}`, name, 'is for listeners outside of groups');
+        }
+      }
       checkPlace(target);
       return;
     default:
@@ -144,6 +149,8 @@ const SPECIFICATION_NAMES: ReadonlySet<string> = new Set([
   'retry',
   'maxConnections',
 ]);
+/** Options of `listen` that would take connections away from the group. */
+const THE_GROUPS_OWN = ['environment', 'endpoint', 'onConnection'] as const;
 const TCP_NAMES: ReadonlySet<string> = new Set(['kind', 'address', 'port']);
 const TLS_NAMES: ReadonlySet<string> = new Set([
   ...TCP_NAMES,

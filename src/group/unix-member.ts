@@ -26,6 +26,8 @@ export class UnixMember implements Member {
     }
     const temporary = besidePath(path);
     try {
+      // The file could be made, but nobody could connect to it.
+      if (Buffer.byteLength(path) > LONGEST_PATH) throw new Error(`it is longer than ${LONGEST_PATH} bytes`);
       await this.#server.listen({ path: temporary });
       this.#published = await publish(temporary, path, mode, force);
     } catch (error) {
@@ -61,3 +63,6 @@ export class UnixMember implements Member {
     );
   }
 }
+
+/** Of the system, without the zero at its end; what is no Linux has four less. */
+const LONGEST_PATH = process.platform === 'linux' ? 107 : 103;

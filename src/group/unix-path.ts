@@ -1,8 +1,10 @@
 // The file of a Unix socket: published only when the socket listens and has its rights, never in the place of a socket that
 // is alive, and removed only if it is still ours. The system's own way, bind and unlink by name, can do none of the three.
 
+import { randomBytes } from 'node:crypto';
 import { chmod, link, lstat, rename, unlink } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { dirname, join } from 'node:path';
 import { quicError } from '../errors.ts';
 import { systemErrorCode } from '../udp/socket.ts';
 
@@ -12,12 +14,9 @@ interface FileIdentity {
   readonly ino: number;
 }
 
-let serial = 0;
-
-/** A name beside `path` that nobody else uses, a few bytes longer. */
+/** A short name in the folder of `path` that nobody else uses: the system allows a hundred bytes or so in all. */
 export function besidePath(path: string): string {
-  serial = (serial + 1) % 1_000_000;
-  return `${path}~${process.pid.toString(36)}${serial.toString(36)}`;
+  return join(dirname(path), `~${randomBytes(4).toString('hex')}`);
 }
 
 /**

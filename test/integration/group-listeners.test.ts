@@ -62,6 +62,12 @@ test('G2 a wrong specification is refused by name and leaves the group as it was
       /no\.pem/,
     ],
     [{ id: 1, listener: 'quic://127.0.0.1:0?alpn=x&cert=no.pem' }, 'ERR_INVALID_ARG_TYPE', /key/],
+    [
+      { id: 1, listener: { kind: 'quic', onConnection() {} } },
+      'ERR_INVALID_ARG_VALUE',
+      /listener\.onConnection/,
+    ],
+    [undefined as never, 'ERR_INVALID_ARG_TYPE', /"specification"/],
     [{ id: 1, listener: LOCAL, maxConnections: 0 }, 'ERR_OUT_OF_RANGE', /"maxConnections"/],
     [{ id: 1, listener: LOCAL, retry: { factor: 0.5 } }, 'ERR_OUT_OF_RANGE', /retry\.factor/],
     [{ id: 1, listener: LOCAL, autoBind: 1 }, 'ERR_INVALID_ARG_TYPE', /"autoBind"/],
@@ -281,6 +287,17 @@ test('limits per listener and per group refuse more connections, and let them in
       await Promise.all([two.close(), three.close()]);
     }
   }
+});
+
+test('a QUIC client for whom there is no room is refused before its handshake', async (t) => {
+  const group = makeGroup(t);
+  const address = await listenOn(group, 'quic', { maxConnections: 1 });
+  const one = await clientOf('quic', address);
+  await talk(one.stream, 'one');
+  await assert.rejects(clientOf('quic', address), { errorCode: 2n, remote: true });
+  const { decisions } = group.getQuicListener('quic')?.counters ?? {};
+  assert.deepEqual([decisions?.accept, decisions?.refuse], [1, 1]);
+  await one.close();
 });
 
 test('clients that never finish their handshake have a seat, a deadline, and no entry', async (t) => {

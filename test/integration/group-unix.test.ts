@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, linkSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { basename, dirname } from 'node:path';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { clientOf, socketPath } from '../support/group-kinds.ts';
-import { makeGroup, talk } from '../support/group-stage.ts';
+import { makeGroup, talk, until } from '../support/group-stage.ts';
 
 const noUnix = process.platform === 'win32' ? 'Windows has no Unix socket listeners' : false;
 
@@ -137,3 +139,38 @@ async function staleSocket(path: string): Promise<void> {
   server.close();
   await once(server, 'close');
 }
+
+test('G10 bound is told before the first connection, however early that comes', {
+  skip: noUnix,
+}, async (t) => {
+  const told: string[] = [];
+  const group = makeGroup(t, {
+    bound: () => void told.push('bound'),
+    connected: () => {
+      told.push('connected');
+      return null;
+    },
+  });
+  for (let i = 0; i < 20; i++) {
+    const path = socketPath();
+    let isOver = false;
+    const knock = (): void => {
+      const socket = connect(path);
+      socket.on('error', () => isOver || setImmediate(knock));
+      socket.on('connect', () => socket.resume());
+    };
+    knock();
+    await group.addListener({ id: i, listener: { kind: 'unix', path } });
+    await until(() => told.length >= 2);
+    isOver = true;
+    await group.killListener(i, { killConnections: true });
+    assert.deepEqual(told.splice(0), ['bound', 'connected']);
+  }
+});
+
+test('G24 a path may be as long as the system allows', { skip: noUnix }, async (t) => {
+  const group = makeGroup(t);
+  const folder = tmpdir();
+  const path = join(folder, `${'u'.repeat(103 - folder.length - 1 - 10)}${randomBytes(5).toString('hex')}`);
+  assert.deepEqual(await group.addListener({ id: 'long', listener: { kind: 'unix', path } }), { path });
+});

@@ -84,3 +84,9 @@ test('G3 any text gives a target or the one error', () => {
     }
   }
 });
+
+test('G3 what is no text is a wrong argument', () => {
+  for (const value of [undefined, null, 5, Symbol('tcp')]) {
+    assert.throws(() => parseListener(value as never), { code: 'ERR_INVALID_ARG_TYPE' });
+  }
+});
