@@ -9,6 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type ConnectOptions,
   connect,
+  type ListenerCounters,
   type ListenOptions,
   listen,
   type QuicConnection,
@@ -37,6 +38,8 @@ export interface OurServer {
   readonly mbitPerSecond: number;
   /** Streams that were answered to their end, reset, or failed. */
   readonly answered: number;
+  /** Clients without a connection, by reason. */
+  readonly turnedAway: ListenerCounters['turnedAway'];
   /** The first connection, once it is there. */
   first(): Promise<QuicConnection>;
 }
@@ -77,6 +80,9 @@ export async function withOurServer(
       },
       get answered() {
         return answered;
+      },
+      get turnedAway() {
+        return listener.counters.turnedAway;
       },
       first: async () => {
         await until(() => connections.length > 0);
