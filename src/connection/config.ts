@@ -196,6 +196,8 @@ export interface ConnectionConfig {
   handshakeTimeout: number;
   /** Bytes sent per byte received before the peer's address is validated (RFC 9000 §8.1). Default 3. */
   maxAmplificationFactor: number;
+  /** Largest datagram that leaves in one piece, whatever `transport` would try: sockets may have to. Default no limit. */
+  largestDatagram?: number;
   /** Sends a reserved transport parameter and lists a reserved version (RFC 9000 §18.1, §15). Default true. */
   grease: boolean;
   /** Collect what happened to streams for `nextNotice`; whoever sets it drains them. */
@@ -225,7 +227,8 @@ export function changedTransport(base: TransportConfig, changes: Partial<Transpo
     byChanges = new WeakMap();
     CHANGED.set(base, byChanges);
   }
-  const known = byChanges.get(changes) ?? { ...base, ...changes };
+  // Whether marks can be set is a matter of the sockets, which were known before.
+  const known = byChanges.get(changes) ?? { ...base, ...changes, ecn: base.ecn || changes.ecn === true };
   byChanges.set(changes, known);
   return known;
 }

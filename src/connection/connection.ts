@@ -122,8 +122,9 @@ export class ConnectionCore implements ConnectionParts {
     this.control = new Control(application);
     this.closer = new Closer(this);
     this.idle = new Idle(now, config.transport.maxIdleTimeout, config.handshakeTimeout);
+    const { largestDatagram = Number.POSITIVE_INFINITY } = config;
     this.mtu = new MtuDiscovery(
-      () => Math.min(this.transport.maxSendUdpPayloadSize, this.peerMaxUdpPayload),
+      () => Math.min(this.transport.maxSendUdpPayloadSize, this.peerMaxUdpPayload, largestDatagram),
       () => this.transport.pmtudMaxProbes,
     );
     this.streams = this.#makeStreams();

@@ -1,18 +1,26 @@
 // What an endpoint adds to the configuration of its connections.
 
 import type { ConnectionConfig, TransportConfig } from '../connection/config.ts';
+import { COMMON_DATAGRAM_SIZE } from '../connection/mtu-search.ts';
 import type { Environment } from './environment.ts';
 import { type QlogTarget, tracedBy } from './qlog.ts';
 
 /** A configuration but for what the endpoint itself provides. */
 export type EndpointConnectionConfig = Omit<
   ConnectionConfig,
-  'provider' | 'random' | 'idSource' | 'streamNotices'
+  'provider' | 'random' | 'idSource' | 'streamNotices' | 'largestDatagram'
 > & { qlog?: QlogTarget | undefined };
 
 export type Provided = Pick<
   ConnectionConfig,
-  'provider' | 'random' | 'idSource' | 'streamNotices' | 'trace' | 'versions' | 'transport'
+  | 'provider'
+  | 'random'
+  | 'idSource'
+  | 'streamNotices'
+  | 'trace'
+  | 'versions'
+  | 'transport'
+  | 'largestDatagram'
 >;
 
 export function provided(
@@ -33,6 +41,8 @@ export function provided(
     trace: traced,
     versions,
     transport: ecn === transport.ecn ? transport : withEcn(transport),
+    // Where the system may cut datagrams into fragments, a probe that arrives says nothing about the path (RFC 9000 §14).
+    ...(!sockets.capabilities.dontFragment && { largestDatagram: COMMON_DATAGRAM_SIZE }),
   };
 }
 

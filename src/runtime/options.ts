@@ -42,7 +42,7 @@ export interface TransportOptions {
   spinBit?: boolean;
   /** Takes and, where the peer does too, sends packets with any fixed bit (RFC 9287). Default false. */
   greaseQuicBit?: boolean;
-  /** Largest UDP payload to try, 1200 to 65527. Default 1452. */
+  /** Largest UDP payload to try, 1200 to 65527. Default 1452, and never more where sockets cannot forbid fragments. */
   maxUdpPayloadSize?: number;
   disableActiveMigration?: boolean;
   /** Listener: where clients shall go after the handshake; bound too (RFC 9000 §9.6). Default nowhere. */

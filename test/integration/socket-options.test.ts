@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { QuicEndpoint } from '../../src/index.ts';
+import { connect, listen, type QuicConnection, QuicEndpoint } from '../../src/index.ts';
 import { dgramSockets } from '../../src/udp/dgram-socket.ts';
 import type { SocketFactory } from '../../src/udp/socket.ts';
+import { makeTestIdentity } from '../support/certificates.ts';
 
 test('L83 address, family and kernel buffers are as the options say', async () => {
   for (const address of ['127.0.0.1', '::1']) {
@@ -51,6 +52,43 @@ test('L83 a buffer that the system does not give in full is warned of once, with
   await assert.rejects(second, { name: 'AbortError' });
   await endpoint.close();
 });
+
+test('C83 where fragments cannot be forbidden, MTU discovery stops at 1452 bytes whatever the options allow', async (t) => {
+  const identity = makeTestIdentity({ names: ['localhost', 'other.test'] });
+  const pem = { cert: identity.certPem, key: identity.keyPem };
+  const large = { maxUdpPayloadSize: 9000, backend: 'dgram', alpn: 'echo' } as const;
+  const listener = await listen({ ...large, ...pem, address: '127.0.0.1' });
+  // Options of its own replace those of the listener.
+  await listener.addServer('other.test', { ...pem, maxUdpPayloadSize: 8000 });
+  void (async () => {
+    for await (const connection of listener) void echo(connection).catch(() => {});
+  })();
+  try {
+    for (const serverName of ['localhost', 'other.test']) {
+      const to = { host: '127.0.0.1', port: listener.port };
+      const connection = await connect(to, { ...large, serverName, ca: identity.caPem });
+      t.after(() => connection.destroy());
+      const stream = await connection.createBidirectionalStream();
+      const ended = stream.end(new Uint8Array(1_000_000));
+      let received = 0;
+      for await (const chunk of stream) received += chunk.length;
+      await ended;
+      assert.equal(received, 1_000_000);
+      assert.equal(connection.stats.mtu, 1452);
+      for (const accepted of listener.connections) assert.equal(accepted.stats.mtu, 1452);
+      await connection.close();
+    }
+  } finally {
+    await listener.close();
+  }
+});
+
+async function echo(connection: QuicConnection): Promise<void> {
+  for await (const stream of connection.incomingStreams()) {
+    for await (const chunk of stream) await stream.write(chunk);
+    await stream.end();
+  }
+}
 
 test('L83 wrong socket options are refused by name', () => {
   for (const options of [{ receiveBufferSize: 0 }, { sendBufferSize: 1.5 }, { interfaceInterval: 1 }]) {
