@@ -13,14 +13,14 @@ export const MAX_INCOMING_BYTES: number = 16 * 1024;
 export const PENDING_INCOMING_LIFETIME = 10_000;
 
 /** Clients whose 0-RTT packets are kept until their Initial comes; of more, the first is forgotten. */
-export const MAX_EARLY_CLIENTS = 64;
+export const MAX_OVERTAKING_CLIENTS = 64;
 
 /** Datagrams that are kept of one such client, and their bytes together. */
-export const MAX_EARLY_DATAGRAMS = 4;
-export const MAX_EARLY_BYTES = 6000;
+export const MAX_OVERTAKING_DATAGRAMS = 4;
+export const MAX_OVERTAKING_BYTES = 6000;
 
 /** Milliseconds for which they are kept: packets are overtaken on their way by little. */
-export const EARLY_LIFETIME = 500;
+export const OVERTAKING_LIFETIME = 500;
 
 /** Incoming connections whose decision is remembered, so that a retransmitted Initial is no new one. */
 export const MAX_DECIDED_INCOMING = 4096;

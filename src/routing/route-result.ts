@@ -9,10 +9,10 @@ import type { AnswerKind } from './limits.ts';
 export interface RouteResult<C> {
   /**
    * 'connection': give it the datagram. 'incoming': decide about `incoming`, which has the datagram. 'pending': kept in
-   * `incoming`, which waits for its decision. 'early': kept until an Initial of the same client comes. 'reply': send `reply` to where the datagram came from. 'foreign': bring it
+   * `incoming`, which waits for its decision. 'overtaking': kept until an Initial of the same client comes. 'reply': send `reply` to where the datagram came from. 'foreign': bring it
    * to `shard`. 'closing', 'drop': nothing to do.
    */
-  kind: 'connection' | 'incoming' | 'pending' | 'early' | 'reply' | 'closing' | 'foreign' | 'drop';
+  kind: 'connection' | 'incoming' | 'pending' | 'overtaking' | 'reply' | 'closing' | 'foreign' | 'drop';
   connection: C | null;
   incoming: Incoming | null;
   reply: Uint8Array;

@@ -49,7 +49,7 @@ export interface RouterSizes {
   resetTokens: number;
   pending: number;
   /** Clients whose 0-RTT packets wait for their Initial. */
-  early: number;
+  overtaking: number;
   decided: number;
   closing: number;
 }

@@ -13,11 +13,11 @@ import { Answers } from './answers.ts';
 import { ClosingRecord } from './closing-record.ts';
 import { ClosingRecords } from './closing-records.ts';
 import { type DropReason, newRouterCounters, type RouterCounters } from './counters.ts';
-import { EarlyPackets } from './early-packets.ts';
 import { IdTable } from './id-table.ts';
 import { clientKey, Incoming, IncomingTable } from './incoming.ts';
 import { openInitial } from './initial-check.ts';
 import { type AnswerKind, MAX_INCOMING_BYTES, MAX_PENDING_INCOMING } from './limits.ts';
+import { OvertakingPackets } from './overtaking-packets.ts';
 import { ResetTokenTable } from './reset-token-table.ts';
 import { MIN_RESET_LENGTH } from './reset-tokens.ts';
 import { emptyResult, type RouteResult } from './route-result.ts';
@@ -56,7 +56,7 @@ export class Router<C> {
   readonly #resetTokens: ResetTokenTable<C>;
   readonly #incoming: IncomingTable = new IncomingTable();
   readonly #closing: ClosingRecords<C>;
-  readonly #early: EarlyPackets = new EarlyPackets();
+  readonly #overtaking: OvertakingPackets = new OvertakingPackets();
   readonly #header: PacketHeader = new PacketHeader();
   readonly #result: RouteResult<C> = emptyResult();
   /** The ECN bits of the datagram that is being routed. */
@@ -131,14 +131,14 @@ export class Router<C> {
 
   /** When `expire` has something to do, as `now`; Infinity for never. */
   get deadline(): number {
-    return Math.min(this.#closing.deadline, this.#incoming.deadline, this.#early.deadline);
+    return Math.min(this.#closing.deadline, this.#incoming.deadline, this.#overtaking.deadline);
   }
 
   /** Forgets what is over. */
   expire(now: number): void {
     this.#incoming.expire(now);
     this.#closing.expire(now);
-    this.#early.expire(now);
+    this.#overtaking.expire(now);
   }
 
   /** Entries in each table. */
@@ -148,7 +148,7 @@ export class Router<C> {
       originals: this.#originals.size,
       resetTokens: this.#resetTokens.size,
       pending: this.#incoming.pending,
-      early: this.#early.size,
+      overtaking: this.#overtaking.size,
       decided: this.#incoming.decided,
       closing: this.#closing.size,
     };
@@ -319,9 +319,9 @@ export class Router<C> {
     const isPossible = dcidLength >= MIN_CLIENT_ID || dcidLength === this.#idLength;
     if (this.admission !== 'accept' || !isPossible) return this.#drop('early-zero-rtt');
     const key = clientKey(from, bytes, dcidStart, dcidStart + dcidLength);
-    if (!this.#early.keep(key, bytes, this.#ecn, now)) return this.#drop('early-zero-rtt');
+    if (!this.#overtaking.keep(key, bytes, this.#ecn, now)) return this.#drop('early-zero-rtt');
     this.counters.buffered++;
-    this.#result.kind = 'early';
+    this.#result.kind = 'overtaking';
     return this.#result;
   }
 
@@ -395,7 +395,7 @@ export class Router<C> {
       to,
     });
     incoming.keep(bytes, this.#ecn);
-    this.#early.giveTo(incoming);
+    this.#overtaking.giveTo(incoming);
     this.#incoming.add(incoming, now);
     this.counters.incoming++;
     this.#result.kind = 'incoming';

@@ -7,13 +7,13 @@ import { verifyRetry } from '../../../src/crypto/retry-integrity.ts';
 import type { Incoming } from '../../../src/routing/incoming.ts';
 import {
   DECIDED_INCOMING_LIFETIME,
-  EARLY_LIFETIME,
   MAX_DECIDED_INCOMING,
-  MAX_EARLY_BYTES,
-  MAX_EARLY_CLIENTS,
-  MAX_EARLY_DATAGRAMS,
   MAX_INCOMING_BYTES,
   MAX_INCOMING_DATAGRAMS,
+  MAX_OVERTAKING_BYTES,
+  MAX_OVERTAKING_CLIENTS,
+  MAX_OVERTAKING_DATAGRAMS,
+  OVERTAKING_LIFETIME,
   PENDING_INCOMING_LIFETIME,
 } from '../../../src/routing/limits.ts';
 import type { Router } from '../../../src/routing/router.ts';
@@ -73,7 +73,7 @@ describe('what may start a connection', () => {
       ['fixed-bit', noFixedBit],
       ['early-zero-rtt', longPacket(1, DCID.subarray(0, 7))],
       ['early-zero-rtt', longPacket(1, new Uint8Array(0))],
-      ['early-zero-rtt', longPacket(1, DCID, MAX_EARLY_BYTES + 1)],
+      ['early-zero-rtt', longPacket(1, DCID, MAX_OVERTAKING_BYTES + 1)],
       ['unknown-id', longPacket(2)],
       ['unknown-id', longPacket(3)],
       ['malformed', clientInitial().subarray(0, 1199)],
@@ -87,7 +87,7 @@ describe('what may start a connection', () => {
       assert.deepEqual([result.kind, result.reason], ['drop', reason]);
     }
     assert.equal(router.sizes.pending, 0);
-    assert.equal(router.sizes.early, 0);
+    assert.equal(router.sizes.overtaking, 0);
     assert.equal(router.counters.dropped['short-destination-id'], 2);
   });
 
@@ -97,13 +97,13 @@ describe('what may start a connection', () => {
     const others = longPacket(1, new Uint8Array(8).fill(7));
     for (const packet of [...early, others]) {
       const { kind, incoming } = route(router, packet);
-      assert.deepEqual([kind, incoming], ['early', null]);
+      assert.deepEqual([kind, incoming], ['overtaking', null]);
     }
-    assert.equal(route(router, longPacket(1), OTHER_CLIENT).kind, 'early');
-    assert.deepEqual([router.sizes.early, router.sizes.pending, router.counters.buffered], [3, 0, 4]);
+    assert.equal(route(router, longPacket(1), OTHER_CLIENT).kind, 'overtaking');
+    assert.deepEqual([router.sizes.overtaking, router.sizes.pending, router.counters.buffered], [3, 0, 4]);
     const incoming = incomingOf(router);
     assert.deepEqual(incoming.datagrams, [clientInitial(), ...early]);
-    assert.equal(router.sizes.early, 2);
+    assert.equal(router.sizes.overtaking, 2);
     // What comes now is kept with the Initial.
     assert.equal(route(router, longPacket(1)).incoming, incoming);
     assert.equal(router.accept(incoming, 0)?.length, 4);
@@ -111,21 +111,22 @@ describe('what may start a connection', () => {
 
   test('L52 P7 of 0-RTT packets without an Initial few are kept, for a moment, and none where nobody listens', () => {
     const router = makeRouter();
-    for (let i = 0; i < MAX_EARLY_DATAGRAMS; i++) assert.equal(route(router, longPacket(1)).kind, 'early');
+    for (let i = 0; i < MAX_OVERTAKING_DATAGRAMS; i++)
+      assert.equal(route(router, longPacket(1)).kind, 'overtaking');
     assert.equal(route(router, longPacket(1)).reason, 'early-zero-rtt');
-    for (let i = 0; i < MAX_EARLY_CLIENTS; i++) {
+    for (let i = 0; i < MAX_OVERTAKING_CLIENTS; i++) {
       const dcid = new Uint8Array(8).fill(100).fill(i, 7);
-      assert.equal(route(router, longPacket(1, dcid, 3500), CLIENT, 1).kind, 'early');
+      assert.equal(route(router, longPacket(1, dcid, 3500), CLIENT, 1).kind, 'overtaking');
       assert.equal(route(router, longPacket(1, dcid, 3500), CLIENT, 1).reason, 'early-zero-rtt');
     }
-    assert.equal(router.sizes.early, MAX_EARLY_CLIENTS);
+    assert.equal(router.sizes.overtaking, MAX_OVERTAKING_CLIENTS);
     // The first client was forgotten for the latest.
     assert.equal(incomingOf(router).datagrams.length, 1);
-    assert.equal(router.deadline, 1 + EARLY_LIFETIME);
-    router.expire(EARLY_LIFETIME);
-    assert.equal(router.sizes.early, MAX_EARLY_CLIENTS);
-    router.expire(1 + EARLY_LIFETIME);
-    assert.equal(router.sizes.early, 0);
+    assert.equal(router.deadline, 1 + OVERTAKING_LIFETIME);
+    router.expire(OVERTAKING_LIFETIME);
+    assert.equal(router.sizes.overtaking, MAX_OVERTAKING_CLIENTS);
+    router.expire(1 + OVERTAKING_LIFETIME);
+    assert.equal(router.sizes.overtaking, 0);
     router.admission = 'refuse';
     assert.equal(route(router, longPacket(1, new Uint8Array(8))).reason, 'early-zero-rtt');
   });

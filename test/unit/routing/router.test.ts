@@ -110,7 +110,7 @@ describe('closed connections', () => {
       originals: 0,
       resetTokens: 0,
       pending: 0,
-      early: 0,
+      overtaking: 0,
       decided: 0,
       closing: 0,
     });

@@ -40,7 +40,7 @@ test('L52 C26 RFC 9000 §5.2.2 a request in 0-RTT that overtakes its Initial is 
   const request = await stage.until(connection.createUnidirectionalStream());
   const written = request.end(new Uint8Array(3000).fill(1));
   await stage.run(50);
-  assert.equal(listener.endpoint.sizes.early, 1);
+  assert.equal(listener.endpoint.sizes.overtaking, 1);
   assert.ok(listener.endpoint.counters.buffered >= 2 && listener.connectionCount === 0);
   const overtaken = initial as Uint8Array | null;
   assert.ok(overtaken !== null);
@@ -59,6 +59,6 @@ test('L52 C26 RFC 9000 §5.2.2 a request in 0-RTT that overtakes its Initial is 
   assert.equal(connection.earlyData, 'accepted');
   assert.equal(connection.stats.packetsLost, 0);
   assert.equal(listener.endpoint.counters.dropped['early-zero-rtt'], 0);
-  assert.equal(listener.endpoint.sizes.early, 0);
+  assert.equal(listener.endpoint.sizes.overtaking, 0);
   await stage.until(listener.close());
 });

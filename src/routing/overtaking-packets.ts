@@ -3,12 +3,17 @@
 
 import { copyBytes } from '../util/bytes.ts';
 import { clientKey, type Incoming } from './incoming.ts';
-import { EARLY_LIFETIME, MAX_EARLY_BYTES, MAX_EARLY_CLIENTS, MAX_EARLY_DATAGRAMS } from './limits.ts';
+import {
+  MAX_OVERTAKING_BYTES,
+  MAX_OVERTAKING_CLIENTS,
+  MAX_OVERTAKING_DATAGRAMS,
+  OVERTAKING_LIFETIME,
+} from './limits.ts';
 
 /** By the client's address and the id that it made up, as `clientKey` says it. */
-export class EarlyPackets {
+export class OvertakingPackets {
   /** In the order of arrival, which is that of their deadlines. */
-  readonly #clients: Map<string, EarlyClient> = new Map();
+  readonly #clients: Map<string, OvertakingClient> = new Map();
 
   /** Clients of which something is kept. */
   get size(): number {
@@ -24,13 +29,13 @@ export class EarlyPackets {
   /** Keeps a copy, if there is room for it. */
   keep(key: string, datagram: Uint8Array, ecn: number, now: number): boolean {
     this.expire(now);
-    const client = this.#clients.get(key) ?? { datagrams: [], bytes: 0, until: now + EARLY_LIFETIME };
-    if (client.datagrams.length >= MAX_EARLY_DATAGRAMS) return false;
-    if (client.bytes + datagram.length > MAX_EARLY_BYTES) return false;
+    const client = this.#clients.get(key) ?? { datagrams: [], bytes: 0, until: now + OVERTAKING_LIFETIME };
+    if (client.datagrams.length >= MAX_OVERTAKING_DATAGRAMS) return false;
+    if (client.bytes + datagram.length > MAX_OVERTAKING_BYTES) return false;
     client.bytes += datagram.length;
     client.datagrams.push({ bytes: copyBytes(datagram), ecn });
     if (client.datagrams.length > 1) return true;
-    if (this.#clients.size >= MAX_EARLY_CLIENTS) this.#forgetFirst();
+    if (this.#clients.size >= MAX_OVERTAKING_CLIENTS) this.#forgetFirst();
     this.#clients.set(key, client);
     return true;
   }
@@ -56,7 +61,7 @@ export class EarlyPackets {
   }
 }
 
-interface EarlyClient {
+interface OvertakingClient {
   readonly datagrams: { readonly bytes: Uint8Array; readonly ecn: number }[];
   bytes: number;
   readonly until: number;
